@@ -1,0 +1,183 @@
+// Dumps of save plans: reads and writes them. Shared by the examples that work on dumps.
+//
+// A dump is text, fields separated by tabs: `plan RANK` opens a rank's plan, and each line after it is a write item:
+// fqn, offset, type, dtype, chunk_sizes, size, nbytes. See examples/plans/ for real ones.
+
+#ifndef DCP_EXAMPLES_PLAN_DUMP_HPP
+#define DCP_EXAMPLES_PLAN_DUMP_HPP
+
+#include <dcp/save_plan.hpp>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace plan_dump {
+
+/// What is wrong with a dump, and where: `FILE:LINE: reason`. Line 0 is for the file as a whole.
+struct Error : std::runtime_error {
+  Error(const std::string& file, std::size_t line, const std::string& reason)
+      : std::runtime_error(file + ':' + std::to_string(line) + ": " + reason) {}
+};
+
+struct Dump {
+  std::vector<dcp::SavePlan> plans;
+  std::vector<std::vector<std::size_t>> lines;  ///< for each plan, the line of each of its items
+};
+
+/// The bytes of a file, or of standard input for `-`. Throws Error.
+inline std::string read_bytes(const std::string& file) {
+  std::FILE* const in = file == "-" ? stdin : std::fopen(file.c_str(), "rb");
+  if (in == nullptr) throw Error(file, 0, std::string("cannot be opened: ") + std::strerror(errno));
+  std::string bytes;
+  std::vector<char> part(1 << 16);
+  errno = 0;
+  while (const std::size_t size = std::fread(part.data(), 1, part.size(), in)) bytes.append(part.data(), size);
+  const int error = std::ferror(in) != 0 ? errno : 0;
+  if (in != stdin) std::fclose(in);
+  if (error != 0) throw Error(file, 0, std::string("cannot be read: ") + std::strerror(error));
+  return bytes;
+}
+
+namespace detail {
+
+struct Line {
+  const std::string& file;
+  std::size_t number;
+
+  [[noreturn]] void fail(const std::string& reason) const { throw Error(file, number, reason); }
+
+  [[nodiscard]] std::int64_t number_in(std::string_view field, const char* name) const {
+    std::int64_t value = 0;
+    const char* const end = field.data() + field.size();
+    const auto [stop, error] = std::from_chars(field.data(), end, value);
+    if (error != std::errc() || stop != end || value < 0 || field.front() == '-')
+      fail(std::string(name) + " is not a 64-bit number from 0 up: '" + std::string(field) + '\'');
+    return value;
+  }
+
+  [[nodiscard]] dcp::Size size_in(std::string_view field, const char* name) const {
+    dcp::Size size;
+    if (field == "()") return size;
+    for (;;) {
+      const std::size_t comma = field.find(',');
+      size.push_back(number_in(field.substr(0, comma), name));
+      if (comma == field.npos) return size;
+      field.remove_prefix(comma + 1);
+    }
+  }
+
+  [[nodiscard]] dcp::WriteItem item_in(const std::array<std::string_view, 7>& fields) const {
+    const auto& [fqn, offset, type, dtype, chunk_sizes, size, nbytes] = fields;
+    dcp::WriteItem item;
+    item.index.fqn = fqn;
+
+    if (type == "tensor") item.type = dcp::WriteItemType::TENSOR;
+    else if (type == "shard") item.type = dcp::WriteItemType::SHARD;
+    else if (type == "byte_io") item.type = dcp::WriteItemType::BYTE_IO;
+    else fail("the type is none of tensor, shard, byte_io: '" + std::string(type) + '\'');
+
+    const bool none = offset == "-";
+    if ((dtype == "-") != none || (chunk_sizes == "-") != none || (size == "-") != none)
+      fail("offset, dtype, chunk_sizes and size go together, all or none");
+    if (!none) {
+      item.index.offset = size_in(offset, "offset");
+      const auto known = dcp::parse_dtype(dtype);
+      if (!known) fail("PyTorch has no dtype '" + std::string(dtype) + '\'');
+      item.tensor_data = {{*item.index.offset, size_in(chunk_sizes, "chunk_sizes")}, {*known}, size_in(size, "size")};
+    }
+
+    if (nbytes != "-") {
+      if (item.type != dcp::WriteItemType::BYTE_IO) fail("nbytes is of a byte_io item alone");
+      item.bytes_io_data = {number_in(nbytes, "nbytes")};
+    }
+    return item;
+  }
+};
+
+inline void append(std::string& text, const dcp::Size& size) {
+  if (size.empty()) text += "()";
+  const char* between = "";
+  for (const std::int64_t each : size) (text += std::exchange(between, ",")) += std::to_string(each);
+}
+
+}  // namespace detail
+
+/// Reads the dump that `bytes` are; `file` is its name for messages. Throws Error.
+inline Dump parse(std::string_view bytes, const std::string& file) {
+  Dump dump;
+  for (detail::Line line{file, 1}; !bytes.empty(); ++line.number) {
+    const std::size_t end = bytes.find('\n');
+    if (end == bytes.npos) line.fail("the last line has no end: is the file cut short?");
+    std::string_view text = bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+    if (text.starts_with("# ")) continue;
+
+    std::array<std::string_view, 7> fields;
+    std::size_t count = 0;
+    for (;; ++count) {
+      if (count == fields.size()) line.fail("more than seven fields");
+      const std::size_t tab = text.find('\t');
+      fields[count] = text.substr(0, tab);
+      if (tab == text.npos) break;
+      text.remove_prefix(tab + 1);
+    }
+    ++count;
+
+    if (count == 2 && fields[0] == "plan") {
+      if (std::cmp_not_equal(line.number_in(fields[1], "rank"), dump.plans.size()))
+        line.fail("plan " + std::to_string(dump.plans.size()) + " is next, not plan " + std::string(fields[1]));
+      dump.plans.emplace_back();
+      dump.lines.emplace_back();
+      continue;
+    }
+    if (count != fields.size()) line.fail(std::to_string(count) + " fields, where a write item has seven");
+    if (dump.plans.empty()) line.fail("a write item before the first plan");
+    dump.plans.back().items.push_back(line.item_in(fields));
+    dump.lines.back().push_back(line.number);
+  }
+  return dump;
+}
+
+/// Appends a plan's part of a dump.
+inline void append_plan(std::string& text, std::size_t rank, const dcp::SavePlan& plan) {
+  text += "plan\t" + std::to_string(rank) + '\n';
+  for (const dcp::WriteItem& item : plan.items) {
+    constexpr const char* types[] = {"tensor", "shard", "byte_io"};
+    text += item.index.fqn;
+    text += '\t';
+    if (item.index.offset) detail::append(text, *item.index.offset);
+    else text += '-';
+    (text += '\t') += types[static_cast<int>(item.type) - 1];
+    text += '\t';
+    if (item.tensor_data) {
+      (text += dcp::to_string(item.tensor_data->properties.dtype)) += '\t';
+      detail::append(text, item.tensor_data->chunk.sizes);
+      text += '\t';
+      detail::append(text, item.tensor_data->size);
+    } else {
+      text += "-\t-\t-";
+    }
+    text += '\t';
+    text += item.bytes_io_data ? std::to_string(item.bytes_io_data->nbytes) : "-";
+    text += '\n';
+  }
+}
+
+/// Writes a dump to standard output. Throws Error.
+inline void write_to_stdout(const std::string& text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    throw Error("(standard output)", 0, std::string("cannot be written: ") + std::strerror(errno));
+}
+
+}  // namespace plan_dump
+
+#endif  // DCP_EXAMPLES_PLAN_DUMP_HPP
