@@ -1,0 +1,18 @@
+// dcp: the items of a plan cannot be erased
+#include <dcp/dedup_tensors.hpp>
+
+#include <array>
+
+struct item {
+  std::string index;
+};
+
+struct plan {
+#if defined(DCP_FIXED)
+  std::vector<item> items;
+#else
+  std::array<item, 2> items;
+#endif
+};
+
+std::vector<plan> once(std::vector<plan> plans) { return dcp::dedup_tensors(std::move(plans)); }

@@ -1,0 +1,16 @@
+// dcp: a plan has no items
+#include <dcp/dedup_tensors.hpp>
+
+struct item {
+  std::string index;
+};
+
+struct plan {
+#if defined(DCP_FIXED)
+  std::vector<item> items;
+#else
+  std::vector<item> writes;
+#endif
+};
+
+std::vector<plan> once(std::vector<plan> plans) { return dcp::dedup_tensors(std::move(plans)); }
