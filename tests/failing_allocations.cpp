@@ -50,23 +50,33 @@ class budget {
 }  // namespace
 
 // Not inlined: GCC would warn of a free() of what a new has returned.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  void* const memory = budget::spend() ? std::malloc(size == 0 ? 1 : size) : nullptr;
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
+namespace {
+
+[[gnu::noinline]] void* allocate(std::size_t size) noexcept {
+  return budget::spend() ? std::malloc(size == 0 ? 1 : size) : nullptr;
 }
 
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
+[[gnu::noinline]] void* allocate(std::size_t size, std::align_val_t alignment) noexcept {
   const auto unit = static_cast<std::size_t>(alignment);
-  void* const memory = budget::spend() ? std::aligned_alloc(unit, (size + unit - 1) / unit * unit) : nullptr;
+  return budget::spend() ? std::aligned_alloc(unit, (size + unit - 1) / unit * unit) : nullptr;
+}
+
+[[gnu::noinline]] void release(void* memory) noexcept { std::free(memory); }
+
+void* or_throw(void* memory) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+}  // namespace
+
+void* operator new(std::size_t size) { return or_throw(allocate(size)); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new(std::size_t size, std::align_val_t alignment) { return or_throw(allocate(size, alignment)); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
 
 namespace {
 

@@ -236,7 +236,7 @@ class duplicates {
 /// altogether: pytorch/xla issue 7919. Otherwise the result is PyTorch's.)
 ///
 /// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart. Extra memory, at
-/// most: 12 bytes an item, 22 more an index, 28 a plan; 8 more an item if their container has no random access.
+/// most: 12 bytes an item, 25 more an index, 28 a plan; 8 more an item if their container has no random access.
 /// Throws std::length_error for 2^32 - 1 items or more, and what allocations and the user's hash, `==` and logger throw.
 template <class Plans>
 [[nodiscard]] duplicates find_duplicates(const Plans& plans, const options& settings = {},
@@ -506,74 +506,54 @@ constexpr std::uint32_t mix(std::uint64_t hash) {
   return static_cast<std::uint32_t>(hash >> 32);
 }
 
-// Finds the number of an index by its hash. Open addressing with linear probing; a slot holds 32 bits of the hash and the
-// number, no key: a cache line has eight slots, and growing reads neither keys nor hashes. The table is split in parts by
-// the upper bits of the hash: a part stays in the cache while it grows, and little is allocated twice meanwhile.
+// Finds the number of an index by its hash. Open addressing with linear probing. A slot of four bytes holds the number, and
+// above it what of the hash the slot's place does not tell: few other keys are ever looked at, the table stays small in the
+// cache, and as the hashes are kept in order, growing reads no key and computes no hash.
 class number_table {
  public:
-  explicit number_table(std::uint32_t items) {
-    while (items >> part_bits_ > most_items_a_part) ++part_bits_;
-    parts_.resize(std::size_t{1} << part_bits_);
-  }
-
   // Has the slot for this hash loaded, so that it is there when it is looked at.
-  void prefetch(std::uint32_t hash) const {
-    const part& in = parts_[part_of(hash)];
-    __builtin_prefetch(in.slots.data() + (hash & in.mask));
-  }
+  void prefetch(std::uint32_t hash) const { __builtin_prefetch(slots_.data() + (hash & mask_)); }
 
-  // The number of the index with this hash of which `same(number)` is true; if there is none, `next`, which is entered.
+  // The number of the index with this hash of which `same(number)` is true; if there is none, the next number, which it gets.
   template <class Same>
-  std::uint32_t find_or_enter(std::uint32_t hash, std::uint32_t next, const Same& same) {
-    part& in = parts_[part_of(hash)];
-    std::size_t at = hash & in.mask;
-    for (; in.slots[at].number != none; at = (at + 1) & in.mask)
-      if (in.slots[at].hash == hash && same(in.slots[at].number)) return in.slots[at].number;
-    in.slots[at] = {hash, next};
-    if (--in.room == 0) in.grow();
-    return next;
+  std::uint32_t find_or_enter(std::uint32_t hash, const Same& same) {
+    std::size_t at = hash & mask_;
+    for (; slots_[at] != 0; at = (at + 1) & mask_) {
+      if (((slots_[at] ^ hash) & ~mask_) != 0) continue;
+      const std::uint32_t number = (slots_[at] & mask_) - 1;
+      if (hashes_[number] == hash && same(number)) return number;
+    }
+    const auto number = static_cast<std::uint32_t>(hashes_.size());
+    hashes_.push_back(hash);
+    slots_[at] = (hash & ~mask_) | (number + 1);
+    if (hashes_.size() > slots_.size() / 8 * 5) grow();
+    return number;
   }
 
  private:
-  static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-  static constexpr std::uint32_t most_items_a_part = 1 << 16;
-
-  struct slot {
-    std::uint32_t hash;
-    std::uint32_t number;
-  };
-
-  struct part {
-    std::vector<slot> slots = std::vector<slot>(64, slot{0, none});
-    std::size_t mask = 63;
-    std::size_t room = 48;  // how many more may be entered: three quarters of the slots are used at most
-
-    void grow() {
-      const std::vector<slot> old = std::exchange(slots, std::vector<slot>(slots.size() * 2, slot{0, none}));
-      mask = slots.size() - 1;
-      room = slots.size() / 4 * 3 - old.size() / 4 * 3;
-      for (const slot& each : old) {
-        if (each.number == none) continue;
-        std::size_t at = each.hash & mask;
-        while (slots[at].number != none) at = (at + 1) & mask;
-        slots[at] = each;
-      }
+  void grow() {
+    const std::size_t size = slots_.size() * 2;
+    slots_ = {};  // before there are more: at the peak there is one table
+    slots_.resize(size);
+    mask_ = static_cast<std::uint32_t>(size - 1);
+    std::uint32_t number = 0;
+    for (const std::uint32_t hash : hashes_) {
+      std::size_t at = hash & mask_;
+      while (slots_[at] != 0) at = (at + 1) & mask_;
+      slots_[at] = (hash & ~mask_) | ++number;
     }
-  };
-
-  [[nodiscard]] std::size_t part_of(std::uint32_t hash) const {
-    return static_cast<std::size_t>(std::uint64_t{hash} << part_bits_ >> 32);
   }
 
-  unsigned part_bits_ = 0;
-  std::vector<part> parts_;
+  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(64);  // 0, or a number + 1 and the upper bits of its hash
+  std::uint32_t mask_ = 63;
+  std::vector<std::uint32_t> hashes_;  // by number
 };
 
 // Numbers the distinct indices in the order in which they first occur, and finds the items that are not the first of theirs.
 template <class Items>
 class duplicate_search {
  public:
-  explicit duplicate_search(const Items& items) : items_(items), table_(items.size()) {
+  explicit duplicate_search(const Items& items) : items_(items) {
     found_.resize(items.size());
     numbers_.resize(items.size());
     starts_.reserve(items.plans());
@@ -603,14 +583,17 @@ class duplicate_search {
   // have the index of the one after that: a comparison decides, without a hash. A replica adds nothing to what is known,
   // so the items it was like are found again for the next replica, and stay in the cache.
   std::uint32_t follow_replica(std::uint32_t plan, std::uint32_t position) {
-    const std::uint32_t end = like_ < known_ ? static_cast<std::uint32_t>(std::min<std::size_t>(items_.size(plan), position + (known_ - like_))) : position;
-    for (const std::uint32_t* like = numbers_.data() + like_; position != end; ++position, ++like) {
+    if (like_ >= known_) return position;
+    const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(items_.size(plan), position + (known_ - like_)));
+    const std::uint32_t* like = numbers_.data() + like_;
+    const std::uint32_t begin = position;
+    for (; position != end; ++position, ++like) {
       const duplicate first = first_of(*like);
       if (!(items_.index(plan, position) == items_.index(first.keeper, first.position))) break;
       found_[redundant_++] = {position, first.keeper};
       numbers_[known_ + position] = *like;
-      ++like_;
     }
+    like_ += position - begin;
     return position;
   }
 
@@ -631,7 +614,7 @@ class duplicate_search {
   void look_up(std::uint32_t plan, std::uint32_t position, std::uint32_t hash) {
     const auto& index = items_.index(plan, position);
     const auto next = static_cast<std::uint32_t>(distinct_);
-    const std::uint32_t number = table_.find_or_enter(hash, next, [&](std::uint32_t other) {
+    const std::uint32_t number = table_.find_or_enter(hash, [&](std::uint32_t other) {
       const duplicate first = first_of(other);
       return static_cast<bool>(index == items_.index(first.keeper, first.position));
     });

@@ -1,0 +1,106 @@
+// What dcp::find_duplicates is measured against: the floor, and what a good engineer would write with a hash set. All use
+// the same hash, and all but the floor return the redundant items as {plan, position}.
+
+#ifndef DCP_BENCHMARK_PEERS_HPP
+#define DCP_BENCHMARK_PEERS_HPP
+
+#include <dcp/dedup_tensors.hpp>
+
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#if __has_include(<absl/container/flat_hash_set.h>) && defined(DCP_BENCHMARK_WITH_ABSEIL)
+#include <absl/container/flat_hash_set.h>
+#endif
+
+namespace benchmark {
+
+using redundant_items = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+
+template <class Item>
+const auto& index_of(const Item& item) {
+  return dcp::write_item_traits<Item>::index(item);
+}
+
+/// One pass that hashes every index once.
+template <class Plans>
+std::size_t hash_all(const Plans& plans) {
+  std::size_t all = 0;
+  for (const auto& plan : plans)
+    for (const auto& item : dcp::save_plan_traits<typename Plans::value_type>::items(plan)) {
+      const auto& index = index_of(item);
+      all ^= std::hash<std::remove_cvref_t<decltype(index)>>{}(index);
+    }
+  return all;
+}
+
+template <class Index>
+struct hash_behind {
+  std::size_t operator()(const Index* index) const { return std::hash<Index>{}(*index); }
+};
+
+template <class Index>
+struct equal_behind {
+  bool operator()(const Index* a, const Index* b) const { return *a == *b; }
+};
+
+template <class Plans>
+using index_type = std::remove_cvref_t<decltype(index_of(
+    *dcp::save_plan_traits<typename Plans::value_type>::items(std::declval<const typename Plans::value_type&>()).begin()))>;
+
+template <template <class...> class Set, class Plans>
+redundant_items find_with(const Plans& plans) {
+  using Index = index_type<Plans>;
+  Set<const Index*, hash_behind<Index>, equal_behind<Index>> seen;
+  redundant_items found;
+  for (std::uint32_t plan = 0; plan != plans.size(); ++plan) {
+    std::uint32_t position = 0;
+    for (const auto& item : dcp::save_plan_traits<typename Plans::value_type>::items(plans[plan])) {
+      if (!seen.insert(&index_of(item)).second) found.emplace_back(plan, position);
+      ++position;
+    }
+  }
+  return found;
+}
+
+/// PyTorch's steps, one by one: which plans have a key; which keys have several; which keys each plan loses; its items
+/// without those. For plans that name each index once.
+template <class Plans>
+void port_of_pytorch(Plans& plans) {
+  using Index = index_type<Plans>;
+  using traits = dcp::save_plan_traits<typename Plans::value_type>;
+  using hash = hash_behind<Index>;
+  using equal = equal_behind<Index>;
+  std::unordered_map<const Index*, std::vector<std::size_t>, hash, equal> key_to_plan;
+  for (std::size_t plan = 0; plan != plans.size(); ++plan)
+    for (const auto& item : traits::items(plans[plan])) key_to_plan[&index_of(item)].push_back(plan);
+
+  std::unordered_map<const Index*, std::vector<std::size_t>, hash, equal> replicated_items;
+  for (const auto& [key, of] : key_to_plan)
+    if (of.size() > 1) replicated_items.emplace(key, of);
+
+  std::unordered_map<std::size_t, std::vector<const Index*>> plan_to_keys;
+  for (const auto& [key, of] : replicated_items)
+    for (std::size_t i = 1; i < of.size(); ++i) plan_to_keys[of[i]].push_back(key);
+
+  // From the last plan down: the keys that point into a plan are needed until those after it are done.
+  for (std::size_t plan = plans.size(); plan-- != 0;) {
+    const auto keys = plan_to_keys.find(plan);
+    if (keys == plan_to_keys.end()) continue;
+    const std::unordered_set<const Index*, hash, equal> key_set(keys->second.begin(), keys->second.end());
+    auto& items = traits::items(plans[plan]);
+    std::vector<bool> goes;
+    for (const auto& item : items) goes.push_back(key_set.contains(&index_of(item)));
+    std::remove_cvref_t<decltype(items)> new_items;
+    for (std::size_t i = 0; i != items.size(); ++i)
+      if (!goes[i]) new_items.push_back(std::move(items[i]));
+    items = std::move(new_items);
+  }
+}
+
+}  // namespace benchmark
+
+#endif  // DCP_BENCHMARK_PEERS_HPP
