@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,10 +21,12 @@
 namespace {
 
 constexpr char usage[] =
-    "usage: dedup_plans [--keep first] FILE\n"
+    "usage: dedup_plans [--keep first|balanced] [--check] FILE\n"
     "\n"
     "Reads a dump of save plans (-: standard input) and writes it with each index left in one plan.\n"
-    "  --keep first   the first plan that has an index writes it (the default)\n";
+    "  --keep first      the first plan that has an index writes it (the default)\n"
+    "  --keep balanced   one of those that have it, so that all write about as much\n"
+    "  --check           fail where replicas of an index describe different data\n";
 
 struct wrong_usage : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -30,6 +34,8 @@ struct wrong_usage : std::runtime_error {
 
 struct Arguments {
   std::string file;
+  dcp::keep keep = dcp::keep::first;
+  bool check = false;
 };
 
 Arguments parse_arguments(const std::vector<std::string>& words) {
@@ -37,7 +43,11 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   for (auto word = words.begin(); word != words.end(); ++word) {
     if (*word == "--keep") {
       if (++word == words.end()) throw wrong_usage("--keep wants a policy");
-      if (*word != "first") throw wrong_usage("there is no policy '" + *word + "' to keep by");
+      if (*word == "first") arguments.keep = dcp::keep::first;
+      else if (*word == "balanced") arguments.keep = dcp::keep::balanced;
+      else throw wrong_usage("there is no policy '" + *word + "' to keep by");
+    } else if (*word == "--check") {
+      arguments.check = true;
     } else if (word->size() > 1 && word->starts_with('-')) {
       throw wrong_usage("there is no option '" + *word + '\'');
     } else if (word->empty() || !arguments.file.empty()) {
@@ -64,26 +74,53 @@ struct Load {
   }
 };
 
-Load load_of(const dcp::SavePlan& plan) {
-  Load load{plan.items.size()};
-  for (const dcp::WriteItem& item : plan.items) {
-    if (item.tensor_data) {
-      auto bytes = static_cast<double>(dcp::element_size(item.tensor_data->properties.dtype));
-      for (const std::int64_t extent : item.tensor_data->chunk.sizes) bytes *= static_cast<double>(extent);
-      load.bytes += bytes;
-    } else if (item.bytes_io_data) {
-      load.bytes += static_cast<double>(item.bytes_io_data->nbytes);
-    } else {
-      ++load.unknown;
-    }
+Load load_of(const dcp::WriteItem& item) {
+  if (item.tensor_data) {
+    auto bytes = static_cast<double>(dcp::element_size(item.tensor_data->properties.dtype));
+    for (const std::int64_t extent : item.tensor_data->chunk.sizes) bytes *= static_cast<double>(extent);
+    return {1, bytes, 0};
   }
-  return load;
+  if (item.bytes_io_data) return {1, static_cast<double>(item.bytes_io_data->nbytes), 0};
+  return {1, 0, 1};
 }
 
-std::vector<Load> loads_of(const std::vector<dcp::SavePlan>& plans) {
+/// What the plans write where `found` is taken out of them.
+struct Outcome {
   std::vector<Load> loads;
-  for (const dcp::SavePlan& plan : plans) loads.push_back(load_of(plan));
-  return loads;
+  double files = 0;  ///< that a rank opens to load what it planned: the plans that keep its indices; the mean of all ranks
+};
+
+Outcome outcome_of(const std::vector<dcp::SavePlan>& plans, const dcp::duplicates& found) {
+  Outcome outcome;
+  for (std::size_t rank = 0; rank != plans.size(); ++rank) {
+    std::set<std::size_t> files;
+    Load load;
+    auto redundant = found.in(rank);
+    for (std::size_t position = 0; position != plans[rank].items.size(); ++position) {
+      if (!redundant.empty() && redundant.front().position == position) {
+        files.insert(redundant.front().keeper);
+        redundant = redundant.subspan(1);
+      } else {
+        files.insert(rank);
+        load += load_of(plans[rank].items[position]);
+      }
+    }
+    outcome.loads.push_back(load);
+    outcome.files += static_cast<double>(files.size()) / static_cast<double>(plans.size());
+  }
+  return outcome;
+}
+
+Load sum(const std::vector<Load>& loads) {
+  Load all;
+  for (const Load& load : loads) all += load;
+  return all;
+}
+
+double largest(const std::vector<Load>& loads) {
+  double most = 0;
+  for (const Load& load : loads) most = std::max(most, load.bytes);
+  return most;
 }
 
 std::string human(double bytes) {
@@ -95,46 +132,102 @@ std::string human(double bytes) {
   return text;
 }
 
-/// What is written as full blocks, what is not any more as light ones; `most` bytes are 32 of them.
+/// What is written as full blocks, what is not any more as light ones; `most` bytes are 24 of them.
 std::string bar(double before, double after, double most) {
-  const auto blocks = [&](double bytes) { return most > 0 ? static_cast<int>(bytes / most * 32 + 0.5) : 0; };
+  constexpr int width = 24;
+  const auto blocks = [&](double bytes) { return most > 0 ? static_cast<int>(bytes / most * width + 0.5) : 0; };
   std::string text;
   for (int i = 0; i < blocks(after); ++i) text += "█";
   for (int i = blocks(after); i < blocks(before); ++i) text += "░";
+  for (int i = blocks(before); i < width; ++i) text += ' ';
   return text;
 }
 
-void print_summary(const std::vector<Load>& before, const std::vector<Load>& after) {
-  double most = 0;
-  for (const Load& load : before) most = std::max(most, load.bytes);
-  std::fprintf(stderr, "%6s %9s %9s %11s %11s\n", "rank", "items", "kept", "bytes", "written");
-  Load all_before;
-  Load all_after;
+/// A policy's name and what comes of it.
+using Column = std::pair<const char*, Outcome>;
+
+void print_row(const std::string& rank, const Load& before, const std::vector<std::pair<Load, std::string>>& columns) {
+  std::fprintf(stderr, "%5s %8zu %11s", rank.c_str(), before.items, human(before.bytes).c_str());
+  for (const auto& [after, remark] : columns)
+    std::fprintf(stderr, "  %8zu %11s  %s", after.items, human(after.bytes).c_str(), remark.c_str());
+  std::fputc('\n', stderr);
+}
+
+void print_summary(const std::vector<Load>& before, const std::vector<Column>& columns) {
+  double most = largest(before);
+  std::fprintf(stderr, "%5s %8s %11s", "rank", "items", "bytes");
+  for (const auto& [name, outcome] : columns) std::fprintf(stderr, "  %8s %11s  keep %-19s", "written", "bytes", name);
+  std::fputc('\n', stderr);
+
+  std::vector<std::pair<Load, std::string>> row;
   for (std::size_t rank = 0; rank != before.size(); ++rank) {
-    std::fprintf(stderr, "%6zu %9zu %9zu %11s %11s  %s\n", rank, before[rank].items, after[rank].items,
-                 human(before[rank].bytes).c_str(), human(after[rank].bytes).c_str(),
-                 bar(before[rank].bytes, after[rank].bytes, most).c_str());
-    all_before += before[rank];
-    all_after += after[rank];
+    row.clear();
+    for (const auto& [name, outcome] : columns)
+      row.emplace_back(outcome.loads[rank], bar(before[rank].bytes, outcome.loads[rank].bytes, most));
+    print_row(std::to_string(rank), before[rank], row);
   }
-  const double saved = all_before.bytes > 0 ? 100 * (all_before.bytes - all_after.bytes) / all_before.bytes : 0;
-  std::fprintf(stderr, "%6s %9zu %9zu %11s %11s  %.1f %% less is written\n", "all", all_before.items, all_after.items,
-               human(all_before.bytes).c_str(), human(all_after.bytes).c_str(), saved);
-  if (all_before.unknown != 0)
-    std::fprintf(stderr, "not in the bytes: %zu items, %zu kept, of unknown size\n", all_before.unknown,
-                 all_after.unknown);
+
+  const Load all = sum(before);
+  row.clear();
+  for (const auto& [name, outcome] : columns) {
+    const Load written = sum(outcome.loads);
+    char remark[64];
+    const double less = all.bytes > 0 ? 100 * (all.bytes - written.bytes) / all.bytes : 0;
+    std::snprintf(remark, sizeof remark, "%5.1f %% less is written  ", less);
+    row.emplace_back(written, remark);
+  }
+  print_row("all", all, row);
+
+  for (const auto& [name, outcome] : columns) {
+    const double mean = sum(outcome.loads).bytes / static_cast<double>(std::max<std::size_t>(1, before.size()));
+    std::fprintf(stderr, "keep %s: the largest plan writes %s, %.4f times the mean; a rank opens %.2f files to load its plan\n",
+                 name, human(largest(outcome.loads)).c_str(), mean > 0 ? largest(outcome.loads) / mean : 0, outcome.files);
+  }
+  if (all.unknown != 0)
+    std::fprintf(stderr, "not in the bytes: %zu items of unknown size, of which %zu are written\n", all.unknown,
+                 sum(columns.back().second.loads).unknown);
+}
+
+/// Where the conflicts are in the dump, both items of each.
+std::string describe(const dcp::conflict_error& error, const plan_dump::Dump& dump, const std::string& file) {
+  std::string text;
+  for (const dcp::conflict& each : error.conflicts) {
+    const auto at = [&](std::size_t plan, std::size_t position) {
+      return file + ':' + std::to_string(dump.lines[plan][position]) + ": " + each.index + " of plan " +
+             std::to_string(plan);
+    };
+    text += at(each.plan, each.position) + " is other data than that of plan " + std::to_string(each.keeper) + '\n' +
+            at(each.keeper, each.keeper_position) + " would be written\n";
+  }
+  if (error.count > error.conflicts.size())
+    text += "and " + std::to_string(error.count - error.conflicts.size()) + " more\n";
+  text.pop_back();
+  return text;
 }
 
 void run(const Arguments& arguments) {
-  std::vector<dcp::SavePlan> plans = plan_dump::parse(plan_dump::read_bytes(arguments.file), arguments.file).plans;
-  const std::vector<Load> before = loads_of(plans);
+  plan_dump::Dump dump = plan_dump::parse(plan_dump::read_bytes(arguments.file), arguments.file);
 
-  plans = dcp::dedup_tensors(std::move(plans));
+  std::vector<Load> before(dump.plans.size());
+  for (std::size_t rank = 0; rank != before.size(); ++rank)
+    for (const dcp::WriteItem& item : dump.plans[rank].items) before[rank] += load_of(item);
+
+  std::vector<Column> columns;
+  try {
+    columns.emplace_back("first", outcome_of(dump.plans, dcp::find_duplicates(dump.plans)));
+    if (arguments.keep != dcp::keep::first)
+      columns.emplace_back("balanced", outcome_of(dump.plans, dcp::find_duplicates(dump.plans, {.keep = arguments.keep})));
+    dump.plans = dcp::dedup_tensors(std::move(dump.plans), {.keep = arguments.keep, .check_replicas = arguments.check});
+  } catch (const dcp::conflict_error& error) {
+    throw std::runtime_error(describe(error, dump, arguments.file));
+  } catch (const std::overflow_error& error) {
+    throw plan_dump::Error(arguments.file, 0, error.what());
+  }
 
   std::string text;
-  for (std::size_t rank = 0; rank != plans.size(); ++rank) plan_dump::append_plan(text, rank, plans[rank]);
+  for (std::size_t rank = 0; rank != dump.plans.size(); ++rank) plan_dump::append_plan(text, rank, dump.plans[rank]);
   plan_dump::write_to_stdout(text);
-  print_summary(before, loads_of(plans));
+  print_summary(before, columns);
 }
 
 }  // namespace

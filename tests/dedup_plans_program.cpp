@@ -18,6 +18,10 @@
 #include <system_error>
 #include <vector>
 
+#include <dcp/dedup_tensors.hpp>
+#include <dcp/save_plan.hpp>
+
+#include "../examples/plan_dump.hpp"
 #include "catch.hpp"
 #include "match.hpp"
 #include "plans.hpp"
@@ -286,6 +290,174 @@ TEST_CASE("dedup_plans takes PyTorch's dtypes") {
     require_item_kept("w\t0\ttensor\t" + name + "\t4\t4\t-");
 }
 
+// -------------------------------------------------------------------------------------------------- --keep balanced, --check
+
+namespace {
+
+std::string balanced_by_library(const std::string& dump) {
+  std::string text;
+  std::size_t rank = 0;
+  for (const dcp::SavePlan& plan : dcp::dedup_tensors(plan_dump::parse(dump, "").plans, {.keep = dcp::keep::balanced}))
+    plan_dump::append_plan(text, rank++, plan);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("dedup_plans --keep balanced makes of a dump what the library makes of it") {
+  for (const std::string name : real_dumps) {
+    INFO(name);
+    const std::string file = (fs::path(DCP_EXAMPLE_PLANS) / (name + ".tsv")).string();
+    const outcome result = run({"--keep", "balanced", file});
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    const bool same = without_comments(result.out) == balanced_by_library(content_of(file));
+    REQUIRE(same);
+    const bool as_first = result.out == run({file}).out;
+    REQUIRE_FALSE(as_first);
+  }
+}
+
+TEST_CASE("dedup_plans --keep balanced lets each write about as much") {
+  const std::string items =
+      "a\t0\ttensor\tfloat32\t256\t256\t-\n"
+      "b\t0\ttensor\tfloat32\t256\t256\t-\n"
+      "c\t-\tbyte_io\t-\t-\t-\t-\n";
+  const outcome result = run({"--keep", "balanced", "-"}, "plan\t0\n" + items + "plan\t1\n" + items);
+  REQUIRE(result.status == 0);
+  REQUIRE(without_comments(result.out) ==
+          "plan\t0\na\t0\ttensor\tfloat32\t256\t256\t-\nc\t-\tbyte_io\t-\t-\t-\t-\n"
+          "plan\t1\nb\t0\ttensor\tfloat32\t256\t256\t-\n");
+
+  // What it gained, beside what keep::first would have left: the largest plan, and the files that a rank opens.
+  const auto line_with = [&](const std::string& words) {
+    std::istringstream in(result.err);
+    for (std::string line; std::getline(in, line);)
+      if (contains(line, words)) return line;
+    return std::string();
+  };
+  INFO(result.err);
+  const std::string first = line_with("keep first: ");
+  REQUIRE(contains(first, "2.00 KiB"));
+  REQUIRE(contains(first, "2.0000 times the mean"));
+  REQUIRE(contains(first, "1.00 files"));
+  const std::string balanced = line_with("keep balanced: ");
+  REQUIRE(contains(balanced, "1.00 KiB"));
+  REQUIRE(contains(balanced, "1.0000 times the mean"));
+  REQUIRE(contains(balanced, "2.00 files"));
+  REQUIRE(contains(run({"-"}, good_dump).err, "keep first: "));
+  REQUIRE_FALSE(contains(run({"-"}, good_dump).err, "balanced"));
+}
+
+TEST_CASE("dedup_plans --keep balanced takes a dump without plans, and plans without items") {
+  for (const std::string dump : {"", "plan\t0\n", "plan\t0\nplan\t1\n"}) {
+    const outcome result = run({"--keep", "balanced", "--check", "-"}, dump);
+    REQUIRE(result.status == 0);
+    REQUIRE(without_comments(result.out) == dump);
+  }
+}
+
+// The dump can be read, and keep::first asks for no bytes; but there is no telling who should write these.
+TEST_CASE("dedup_plans --keep balanced refuses a dump of 2^64 bytes or more, by its name") {
+  const scratch_folder folder;
+  const std::string large = "\t-\tbyte_io\t-\t-\t-\t9223372036854775807\n";
+  for (const std::string& items : {"a" + large + "b" + large + "c" + large,
+                                   std::string("w\t0\ttensor\tfloat32\t9223372036854775807\t9223372036854775807\t-\n")}) {
+    const std::string file = folder.write("plan\t0\n" + items + "plan\t1\n" + items);
+    const outcome result = run({"--keep", "balanced", file});
+    REQUIRE(result.status == 1);
+    REQUIRE(result.out.empty());
+    REQUIRE(result.err.starts_with(file + ":0: "));
+    REQUIRE(result.err.find('\n') == result.err.size() - 1);
+    REQUIRE(run({"--keep", "first", file}).status == 0);
+  }
+}
+
+TEST_CASE("dedup_plans --check finds nothing in four real dumps, and its output is that without it") {
+  for (const std::string name : real_dumps) {
+    const std::string file = (fs::path(DCP_EXAMPLE_PLANS) / (name + ".tsv")).string();
+    for (const std::string keep : {"first", "balanced"}) {
+      INFO(name << ", keep " << keep);
+      const outcome checked = run({"--check", "--keep", keep, file});
+      const outcome plain = run({"--keep", keep, file});
+      REQUIRE(checked.status == 0);
+      REQUIRE(checked.err == plain.err);
+      const bool same = checked.out == plain.out;
+      REQUIRE(same);
+    }
+  }
+}
+
+TEST_CASE("dedup_plans --check names the lines of both items where replicas disagree, and writes nothing") {
+  const scratch_folder folder;
+  const std::string dump =
+      "# a comment\n"
+      "plan\t0\n"
+      "a\t0\ttensor\tfloat32\t4\t4\t-\n"
+      "w\t0,0\tshard\tbfloat16\t4,2\t8,2\t-\n"
+      "step\t-\tbyte_io\t-\t-\t-\t12\n"
+      "plan\t1\n"
+      "step\t-\tbyte_io\t-\t-\t-\t12\n"
+      "# another\n";
+  for (const std::string other : {"w\t0,0\tshard\tfloat16\t4,2\t8,2\t-\n", "w\t0,0\tshard\tbfloat16\t0,2\t8,2\t-\n",
+                                  "w\t0,0\tshard\tbfloat16\t4,2\t9,2\t-\n", "w\t0,0\ttensor\tbfloat16\t4,2\t8,2\t-\n"}) {
+    const std::string file = folder.write(dump + other);
+    INFO(other);
+    const outcome result = run({"--check", file});
+    INFO(result.err);
+    REQUIRE(result.status == 1);
+    REQUIRE(result.out.empty());
+    REQUIRE(test::pattern(file + ":9: [^\n]*w[^\n]*\n" + file + ":4: [^\n]*\n").matches(result.err));
+    REQUIRE(run({file}).status == 0);
+  }
+}
+
+TEST_CASE("dedup_plans --check with --keep balanced names the lines of the item that would stay") {
+  // Plan 0 has so much of its own that plan 1 writes w; the items of plan 1 agree.
+  const std::string dump =
+      "plan\t0\n"
+      "w\t-\tbyte_io\t-\t-\t-\t10\n"
+      "x\t-\tbyte_io\t-\t-\t-\t100\n"
+      "plan\t1\n"
+      "w\t-\tbyte_io\t-\t-\t-\t11\n"
+      "w\t-\tbyte_io\t-\t-\t-\t11\n";
+  const outcome first = run({"--check", "-"}, dump);
+  REQUIRE(first.status == 1);
+  REQUIRE(test::pattern("-:5: [^\n]*\n-:2: [^\n]*\n-:6: [^\n]*\n-:2: [^\n]*\n").matches(first.err));
+  const outcome balanced = run({"--check", "--keep", "balanced", "-"}, dump);
+  INFO(balanced.err);
+  REQUIRE(balanced.status == 1);
+  REQUIRE(balanced.out.empty());
+  REQUIRE(test::pattern("-:2: [^\n]*\n-:5: [^\n]*\n").matches(balanced.err));
+}
+
+TEST_CASE("dedup_plans --check finds a conflict in a repeat within one plan") {
+  const outcome result = run({"-", "--check"}, "plan\t0\nw\t-\tbyte_io\t-\t-\t-\t10\nw\t-\tbyte_io\t-\t-\t-\t11\n");
+  REQUIRE(result.status == 1);
+  REQUIRE(result.out.empty());
+  REQUIRE(test::pattern("-:3: [^\n]*\n-:2: [^\n]*\n").matches(result.err));
+}
+
+TEST_CASE("dedup_plans --check lists the first 10 conflicts and counts the others") {
+  for (const int count : {10, 11, 40}) {
+    std::string dump;
+    for (const std::string nbytes : {"1", "2"}) {
+      dump += nbytes == "1" ? "plan\t0\n" : "plan\t1\n";
+      for (int i = 0; i != count; ++i) dump += 'k' + std::to_string(i) + "\t-\tbyte_io\t-\t-\t-\t" + nbytes + '\n';
+    }
+    const outcome result = run({"--check", "-"}, dump);
+    INFO(result.err);
+    REQUIRE(result.status == 1);
+    REQUIRE(result.out.empty());
+    for (int i = 0; i != 10; ++i) {
+      REQUIRE(contains(result.err, "-:" + std::to_string(2 + i) + ": "));
+      REQUIRE(contains(result.err, "-:" + std::to_string(3 + count + i) + ": "));
+    }
+    REQUIRE_FALSE(contains(result.err, "-:" + std::to_string(3 + count + 10) + ": "));
+    REQUIRE(contains(result.err, std::to_string(count - 10) + " more") == (count > 10));
+  }
+}
+
 // ------------------------------------------------------------------------------------------------------------ bad dumps
 
 TEST_CASE("dedup_plans refuses an item before the first plan") {
@@ -417,6 +589,12 @@ TEST_CASE("dedup_plans exits with 2 and says how it is used where its arguments 
                                                     {"--keep", "first"},
                                                     {"--keep", "last", file},
                                                     {"--keep", "", file},
+                                                    {"--keep", "balanced"},
+                                                    {"--keep", "Balanced", file},
+                                                    {"--keep=balanced", file},
+                                                    {"--keep", "--check", file},
+                                                    {"--check"},
+                                                    {"--check", "balanced", file},
                                                     {"-", file}};
   for (const std::vector<std::string>& arguments : wrong) {
     INFO(arguments.size() << " arguments, the first: " << (arguments.empty() ? "" : arguments[0]));

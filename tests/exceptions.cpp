@@ -16,7 +16,7 @@
 
 namespace {
 
-enum class operation { none, hash, compare, copy, move, print, without_items };
+enum class operation { none, hash, compare, copy, move, print, without_items, storage_size, same_data };
 
 struct fault {};
 
@@ -62,6 +62,15 @@ struct key {
 
 struct item {
   key index;
+
+  [[nodiscard]] int storage_size() const {
+    faults::pass(operation::storage_size);
+    return 1;
+  }
+  friend bool operator==(const item&, const item&) {
+    faults::pass(operation::same_data);
+    return true;
+  }
 };
 
 template <class Items>
@@ -86,6 +95,8 @@ const char* name_of(operation which) {
     case operation::move: return "move";
     case operation::print: return "operator<<";
     case operation::without_items: return "without_items";
+    case operation::storage_size: return "storage_size";
+    case operation::same_data: return "== of items";
   }
   return "";
 }
@@ -113,10 +124,11 @@ test::lines words_of(const Plans& plans) {
 
 const test::lines before{"a b c d ", "x b a y y ", "", "a b c d z "};
 const test::lines after{"a b c d ", "x y ", "", "z "};
+const test::lines after_balanced{"a b ", "x y ", "", "c d z "};
 
 // Runs `call` on plans made anew, with the operation failing ever later, until it gets through; returns how often it failed.
 template <class Plan, class Call>
-int failures(operation which, Call call) {
+int failures(operation which, Call call, const test::lines& expected = after) {
   for (int spared = 0;; ++spared) {
     INFO(name_of(which) << " number " << spared << " throws");
     auto plans = make_plans<Plan>();
@@ -125,7 +137,7 @@ int failures(operation which, Call call) {
     try {
       const test::lines result = call(plans);
       faults::armed = operation::none;
-      REQUIRE(result == after);
+      REQUIRE(result == expected);
       return spared;
     } catch (const fault&) {
       REQUIRE(faults::armed == operation::none);
@@ -151,6 +163,18 @@ const auto find_then_erase = [](auto& plans) {
 const auto deduplicate_rvalue_with_log = [](auto& plans) {
   return words_of(dcp::dedup_tensors(std::move(plans), {.log = [](const dcp::log_record&) {}}));
 };
+
+const auto balance_lvalue_and_check = [](auto& plans) {
+  const auto result = dcp::dedup_tensors(plans, {.keep = dcp::keep::balanced, .check_replicas = true});
+  REQUIRE(words_of(plans) == before);
+  return words_of(result);
+};
+
+const auto balance_rvalue_and_check = [](auto& plans) {
+  return words_of(dcp::dedup_tensors(std::move(plans), {.keep = dcp::keep::balanced, .check_replicas = true}));
+};
+
+const auto check_rvalue = [](auto& plans) { return words_of(dcp::dedup_tensors(std::move(plans), {.check_replicas = true})); };
 
 using vector_plan = plan_with<std::vector<item>>;
 using list_plan = plan_with<std::list<item>>;
@@ -198,4 +222,28 @@ TEST_CASE("an rvalue has no copy that could throw") {
   REQUIRE(failures<vector_plan>(operation::copy, deduplicate_rvalue) == 0);
   REQUIRE(failures<list_plan>(operation::copy, deduplicate_rvalue) == 0);
   REQUIRE(failures<list_plan>(operation::copy, deduplicate_rvalue_with_log) == 0);
+}
+
+TEST_CASE("an rvalue is unchanged, whichever call of its hash, ==, storage_size or comparison of replicas throws") {
+  for (const operation which : {operation::hash, operation::compare, operation::storage_size, operation::same_data}) {
+    REQUIRE(failures<vector_plan>(which, balance_rvalue_and_check, after_balanced) > 0);
+    REQUIRE(failures<list_plan>(which, balance_rvalue_and_check, after_balanced) > 0);
+  }
+  REQUIRE(failures<vector_plan>(operation::same_data, check_rvalue) == 7);
+  REQUIRE(failures<list_plan>(operation::same_data, check_rvalue) == 7);
+  REQUIRE(failures<vector_plan>(operation::copy, balance_rvalue_and_check, after_balanced) == 0);
+}
+
+TEST_CASE("an lvalue is untouched, whichever call of its storage_size or comparison of replicas throws") {
+  for (const operation which : {operation::storage_size, operation::same_data, operation::copy, operation::move}) {
+    INFO(name_of(which));
+    REQUIRE(failures<vector_plan>(which, balance_lvalue_and_check, after_balanced) >= (which == operation::move ? 0 : 1));
+    REQUIRE(failures<sparing_plan>(which, balance_lvalue_and_check, after_balanced) >= (which == operation::move ? 0 : 1));
+  }
+}
+
+TEST_CASE("sizes are asked for by keep::balanced alone, and replicas compared by check_replicas alone") {
+  REQUIRE(failures<vector_plan>(operation::storage_size, check_rvalue) == 0);
+  REQUIRE(failures<vector_plan>(operation::storage_size, deduplicate_rvalue) == 0);
+  REQUIRE(failures<vector_plan>(operation::same_data, deduplicate_rvalue) == 0);
 }

@@ -30,6 +30,7 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <memory>
 #include <span>
 #include <sstream>
@@ -89,13 +90,24 @@ struct save_plan_traits {
 ///     };
 ///
 /// `index` returns a reference into the item, or a cheap view by value (a trivially copyable type such as
-/// `std::string_view`) of what lives as long as the item.
+/// `std::string_view`) of what lives as long as the item. A specialisation may add
+///
+/// - `storage_size(item)`: the bytes that this item writes, a `std::optional` where they may be unknown. Used by
+///   `keep::balanced`. By default the member function of that name, if any.
+/// - `same_data(a, b)`: whether two items of equal index describe the same data. Used by `check_replicas`. By default the
+///   items' `==`, if any.
 template <class Item>
 struct write_item_traits {
   static constexpr const auto& index(const Item& item)
     requires requires { item.index; }
   {
     return item.index;
+  }
+
+  static constexpr auto storage_size(const Item& item)
+    requires requires { item.storage_size(); }
+  {
+    return item.storage_size();
   }
 };
 
@@ -167,9 +179,64 @@ class logger {
 
 // ------------------------------------------------------------------------------------------------- options
 
-/// The settings of a call: `dedup_tensors(plans, {.log = console_logger()})`.
+/// Which plan writes an index that several plan to write.
+class keep {
+ public:
+  class balanced_policy;
+
+  /// The first that has it.
+  static const keep first;
+
+  /// One of those that have it, such that the largest plan is small and a rank's indices stay in few plans (the files that
+  /// it opens to load them). `keep::balanced(0.05)` lets the largest plan be 5 % larger than an even spread makes it, for
+  /// fewer files; `keep::balanced` alone lets it be 1 %.
+  static const balanced_policy balanced;
+
+  [[nodiscard]] constexpr bool is_balanced() const noexcept { return tolerance_ >= 0; }
+  [[nodiscard]] constexpr double tolerance() const noexcept { return tolerance_; }
+
+  friend constexpr bool operator==(const keep&, const keep&) = default;
+
+ private:
+  explicit constexpr keep(double tolerance) : tolerance_(tolerance) {}
+
+  double tolerance_;  // negative: the first
+};
+
+class keep::balanced_policy : public keep {
+ public:
+  constexpr balanced_policy() : keep(0.01) {}
+
+  /// Throws std::invalid_argument for a tolerance that is negative or not finite.
+  [[nodiscard]] constexpr keep operator()(double tolerance) const;
+};
+
+inline constexpr keep keep::first{-1.0};
+inline constexpr keep::balanced_policy keep::balanced{};
+
+/// The settings of a call: `dedup_tensors(plans, {.log = console_logger(), .keep = keep::balanced})`.
 struct options {
-  logger log = {};  ///< told what is removed, once a call, before any plan is changed; not called where nothing is
+  logger log = {};               ///< told what is removed, before any plan is changed; not called where nothing is
+  dcp::keep keep = keep::first;  ///< which plan writes an index
+  bool check_replicas = false;   ///< throw conflict_error where an item and the one that stays describe different data
+};
+
+/// Two items of one index that describe different data: a mistake upstream, which would make a checkpoint that loads wrong.
+struct conflict {
+  std::string index;  ///< as the log prints it
+  std::size_t plan = 0;
+  std::size_t position = 0;
+  std::size_t keeper = 0;  ///< the plan that would write the index
+  std::size_t keeper_position = 0;
+};
+
+/// Thrown with `.check_replicas`, before anything is changed or logged; itself the first conflict. (PyTorch writes whichever
+/// item it keeps, in silence: pytorch issues 150862 and 120356.)
+struct conflict_error : std::runtime_error, conflict {
+  conflict_error(std::size_t count, std::vector<conflict> first_conflicts);
+
+  std::size_t count;                ///< all conflicts of the call
+  std::vector<conflict> conflicts;  ///< the first 10 of them
 };
 
 // --------------------------------------------------------------------------------------------- the algorithm
@@ -231,13 +298,24 @@ class duplicates {
   std::vector<plan_part> plans_;
 };
 
-/// Decides which items are redundant: the first occurrence of an index stays, plans in order, items in order. So each
-/// index stays exactly once, also where one plan names it several times. (PyTorch's `dedup_tensors` then loses it
-/// altogether: pytorch/xla issue 7919. Otherwise the result is PyTorch's.)
+/// Decides which items are redundant, so that each index stays exactly once, also where one plan names it several times.
+/// (PyTorch's `dedup_tensors` then loses it altogether: pytorch/xla issue 7919.)
 ///
-/// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart. Extra memory, at
-/// most: 12 bytes an item, 25 more an index, 28 a plan; 8 more an item if their container has no random access.
-/// Throws std::length_error for 2^32 - 1 items or more, and what allocations and the user's hash, `==` and logger throw.
+/// - `keep::first`: the first occurrence stays, plans in order, items in order. Otherwise the result is PyTorch's.
+/// - `keep::balanced`: bytes are the `storage_size` of an index's first item; one whose bytes are unknown or 0 stays in the
+///   lowest plan that has it. What one plan alone has is counted before any choice. First each index, largest first, is given
+///   to its least loaded plan: that shows how small the largest plan can be, and that times (1 + tolerance) is the limit.
+///   Then all are given anew: the smallest, as many as the tolerance has room for, to their lowest plan; the others, largest
+///   first, to a plan that keeps another index of exactly the same plans, the one that did so first, or else to the least
+///   loaded, within the limit. Where there is no room, the first result counts. Indices of equal size come in the order in
+///   which they first occur, of equal plans the lowest. (PyTorch's `dedup_save_plans` goes through the indices once, in
+///   order, and counts whole tensors.)
+///
+/// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart; `keep::balanced`
+/// also sorts the indices. Extra memory, at most: 12 bytes an item, 25 more an index, 28 a plan; 8 more an item if their
+/// container has no random access; 4 more an item and 24 more an index for `keep::balanced`.
+/// Throws std::length_error for 2^32 - 1 items or more, std::overflow_error for 2^64 bytes or more to balance,
+/// conflict_error (see options), and what allocations and the user's hash, `==` and logger throw.
 template <class Plans>
 [[nodiscard]] duplicates find_duplicates(const Plans& plans, const options& settings = {},
                                          source_location where = source_location::current());
@@ -260,8 +338,8 @@ template <class Plans>
 
 // ============================================================================================= the machinery
 //
-// In this order: what is asked of a caller's types; reading the plans; the search for the item that writes each index;
-// erasing; the log's text.
+// In this order: what is asked of a caller's types; reading the plans; the log's text; the search for duplicates; balancing;
+// checking replicas; erasing.
 
 namespace detail {
 
@@ -496,230 +574,6 @@ class planned_items {
   std::uint32_t size_ = 0;
 };
 
-// --------------------------------------------------------------------------------------------------- the search
-
-// A user's hash may be the identity, or equal in its low bits; here every bit of the result depends on all of it. (The
-// finaliser of MurmurHash3, with the constants that David Stafford found for SplitMix64.)
-constexpr std::uint32_t mix(std::uint64_t hash) {
-  hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9u;
-  hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBu;
-  return static_cast<std::uint32_t>(hash >> 32);
-}
-
-// Finds the number of an index by its hash. Open addressing with linear probing. A slot of four bytes holds the number, and
-// above it what of the hash the slot's place does not tell: few other keys are ever looked at, the table stays small in the
-// cache, and as the hashes are kept in order, growing reads no key and computes no hash.
-class number_table {
- public:
-  // Has the slot for this hash loaded, so that it is there when it is looked at.
-  void prefetch(std::uint32_t hash) const { __builtin_prefetch(slots_.data() + (hash & mask_)); }
-
-  // The number of the index with this hash of which `same(number)` is true; if there is none, the next number, which it gets.
-  template <class Same>
-  std::uint32_t find_or_enter(std::uint32_t hash, const Same& same) {
-    std::size_t at = hash & mask_;
-    for (; slots_[at] != 0; at = (at + 1) & mask_) {
-      if (((slots_[at] ^ hash) & ~mask_) != 0) continue;
-      const std::uint32_t number = (slots_[at] & mask_) - 1;
-      if (hashes_[number] == hash && same(number)) return number;
-    }
-    const auto number = static_cast<std::uint32_t>(hashes_.size());
-    hashes_.push_back(hash);
-    slots_[at] = (hash & ~mask_) | (number + 1);
-    if (hashes_.size() > slots_.size() / 8 * 5) grow();
-    return number;
-  }
-
- private:
-  void grow() {
-    const std::size_t size = slots_.size() * 2;
-    slots_ = {};  // before there are more: at the peak there is one table
-    slots_.resize(size);
-    mask_ = static_cast<std::uint32_t>(size - 1);
-    std::uint32_t number = 0;
-    for (const std::uint32_t hash : hashes_) {
-      std::size_t at = hash & mask_;
-      while (slots_[at] != 0) at = (at + 1) & mask_;
-      slots_[at] = (hash & ~mask_) | ++number;
-    }
-  }
-
-  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(64);  // 0, or a number + 1 and the upper bits of its hash
-  std::uint32_t mask_ = 63;
-  std::vector<std::uint32_t> hashes_;  // by number
-};
-
-// Numbers the distinct indices in the order in which they first occur, and finds the items that are not the first of theirs.
-template <class Items>
-class duplicate_search {
- public:
-  explicit duplicate_search(const Items& items) : items_(items) {
-    found_.resize(items.size());
-    numbers_.resize(items.size());
-    starts_.reserve(items.plans());
-  }
-
-  duplicates run() && {
-    duplicates result;
-    result.plans_.reserve(items_.plans());
-    for (std::uint32_t plan = 0; plan != items_.plans(); ++plan) {
-      starts_.push_back(static_cast<std::uint32_t>(known_));
-      const std::size_t distinct_before = distinct_;
-      if (like_ >= known_) like_ = 0;
-      for (std::uint32_t position = 0; position != items_.size(plan);) {
-        position = follow_replica(plan, position);
-        position = look_up_block(plan, position);
-      }
-      if (distinct_ != distinct_before) known_ += items_.size(plan);
-      result.plans_.push_back({items_.size(plan), static_cast<std::uint32_t>(redundant_)});
-    }
-    found_.resize(redundant_);
-    result.all_ = std::move(found_);
-    return result;
-  }
-
- private:
-  // Replicas list the same items in the same order. So where an item had the index of an earlier one, the next item will
-  // have the index of the one after that: a comparison decides, without a hash. A replica adds nothing to what is known,
-  // so the items it was like are found again for the next replica, and stay in the cache.
-  std::uint32_t follow_replica(std::uint32_t plan, std::uint32_t position) {
-    if (like_ >= known_) return position;
-    const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(items_.size(plan), position + (known_ - like_)));
-    const std::uint32_t* like = numbers_.data() + like_;
-    const std::uint32_t begin = position;
-    for (; position != end; ++position, ++like) {
-      const duplicate first = first_of(*like);
-      if (!(items_.index(plan, position) == items_.index(first.keeper, first.position))) break;
-      found_[redundant_++] = {position, first.keeper};
-      numbers_[known_ + position] = *like;
-    }
-    like_ += position - begin;
-    return position;
-  }
-
-  // Where the guess fails, a block of items is hashed before the first of them is looked up: the loads of the keys overlap,
-  // and so do those of the table's slots.
-  std::uint32_t look_up_block(std::uint32_t plan, std::uint32_t position) {
-    constexpr std::uint32_t block_size = 32;
-    std::uint32_t hashes[block_size];
-    const std::uint32_t count = std::min(block_size, items_.size(plan) - position);
-    for (std::uint32_t i = 0; i != count; ++i) {
-      hashes[i] = mix(std::hash<index_type>{}(items_.index(plan, position + i)));
-      table_.prefetch(hashes[i]);
-    }
-    for (std::uint32_t i = 0; i != count; ++i) look_up(plan, position + i, hashes[i]);
-    return position + count;
-  }
-
-  void look_up(std::uint32_t plan, std::uint32_t position, std::uint32_t hash) {
-    const auto& index = items_.index(plan, position);
-    const auto next = static_cast<std::uint32_t>(distinct_);
-    const std::uint32_t number = table_.find_or_enter(hash, [&](std::uint32_t other) {
-      const duplicate first = first_of(other);
-      return static_cast<bool>(index == items_.index(first.keeper, first.position));
-    });
-    numbers_[known_ + position] = number;
-    if (number == next) {
-      first_of(distinct_++) = {position, plan};
-      ++like_;  // another chunk of the same tensor, it may be: the next item can be alike all the same
-    } else {
-      const duplicate first = first_of(number);
-      found_[redundant_++] = {position, first.keeper};
-      like_ = starts_[first.keeper] + first.position + std::size_t{1};
-    }
-  }
-
-  // Where the index of this number first occurs: `keeper` is the plan. Every item is either the first of its index or
-  // redundant; so one array has room for both, these from its end.
-  duplicate& first_of(std::size_t number) { return found_[found_.size() - 1 - number]; }
-
-  using index_type = typename Items::index_type;
-
-  const Items& items_;
-  number_table table_;
-  unset_vector<duplicate> found_;
-  std::size_t redundant_ = 0;
-  std::size_t distinct_ = 0;
-  unset_vector<std::uint32_t> numbers_;  // of the items in those plans that had a new index, in order
-  std::size_t known_ = 0;                // how many there are, without the plan at hand
-  std::vector<std::uint32_t> starts_;    // where a plan's begin
-  std::size_t like_ = 0;                 // the item among them that the next one is expected to be like
-};
-
-// ----------------------------------------------------------------------------------------------------- erasing
-
-template <class Items>
-void erase_items(Items& items, std::span<const duplicate> redundant) {
-  if (redundant.empty()) return;
-  if constexpr (closes_up<Items>) {
-    const auto at = [&](std::uint32_t position) {
-      return items.begin() + static_cast<std::iter_difference_t<iterator_of<Items>>>(position);
-    };
-    auto out = at(redundant.front().position);
-    for (std::size_t i = 0; i != redundant.size(); ++i) {
-      const auto end = i + 1 != redundant.size() ? at(redundant[i + 1].position) : items.end();
-      for (auto stays = at(redundant[i].position) + 1; stays != end; ++stays, ++out) *out = std::move(*stays);
-    }
-    items.erase(out, items.end());
-  } else if constexpr (erases_one<Items>) {
-    auto item = items.begin();
-    std::uint32_t position = 0;
-    for (const duplicate& each : redundant) {
-      for (; position != each.position; ++position) ++item;
-      item = items.erase(item);
-      ++position;
-    }
-  } else {
-    auto before = items.before_begin();
-    std::uint32_t position = 0;
-    for (const duplicate& each : redundant) {
-      for (; position != each.position; ++position) ++before;
-      items.erase_after(before);
-      ++position;
-    }
-  }
-}
-
-// Whether plans can be copied without the items that go.
-template <class Plans>
-concept copies_what_stays = std::same_as<Plans, std::vector<plan_of<Plans>, typename Plans::allocator_type>> &&
-                            requires(const plan_of<Plans>& plan, items_of<plan_of<Plans>>& items) {
-                              save_plan_traits<plan_of<Plans>>::without_items(plan);
-                              items.push_back(*begin_of(std::as_const(items)));
-                            };
-
-template <class Plan>
-Plan copy_what_stays(const Plan& plan, std::span<const duplicate> redundant) {
-  using traits = save_plan_traits<Plan>;
-  Plan result = traits::without_items(plan);
-  auto& out = traits::items(result);
-  const auto& items = traits::items(plan);
-  if constexpr (requires { out.reserve(items.size()); }) out.reserve(items.size() - redundant.size());
-  std::uint32_t position = 0;
-  for (const auto& item : items) {
-    if (!redundant.empty() && redundant.front().position == position) redundant = redundant.subspan(1);
-    else out.push_back(item);
-    ++position;
-  }
-  return result;
-}
-
-template <class Plans>
-Plans copy_what_stays(const Plans& plans, const duplicates& found) {
-  if constexpr (copies_what_stays<Plans>) {
-    Plans result(std::allocator_traits<typename Plans::allocator_type>::select_on_container_copy_construction(
-        plans.get_allocator()));
-    result.reserve(plans.size());
-    std::size_t number = 0;
-    for (const auto& plan : plans) result.push_back(copy_what_stays(plan, found.in(number++)));
-    return result;
-  } else {
-    Plans result(plans);
-    erase_duplicates(result, found);
-    return result;
-  }
-}
-
 // ----------------------------------------------------------------------------------------------- the log's text
 
 template <class Index>
@@ -832,11 +686,454 @@ inline void write_line(const log_record& record) {
   std::fwrite(line.data(), 1, line.size(), stderr);  // one call: the stream is locked for the whole line
 }
 
+// --------------------------------------------------------------------------------------------------- the search
+
+// A user's hash may be the identity, or equal in its low bits; here every bit of the result depends on all of it. (The
+// finaliser of MurmurHash3, with the constants that David Stafford found for SplitMix64.)
+constexpr std::uint32_t mix(std::uint64_t hash) {
+  hash = (hash ^ (hash >> 30)) * 0xBF58476D1CE4E5B9u;
+  hash = (hash ^ (hash >> 27)) * 0x94D049BB133111EBu;
+  return static_cast<std::uint32_t>(hash >> 32);
+}
+
+// Finds the number of an index by its hash. Open addressing with linear probing. A slot of four bytes holds the number, and
+// above it what of the hash the slot's place does not tell: few other keys are ever looked at, the table stays small in the
+// cache, and as the hashes are kept in order, growing reads no key and computes no hash.
+class number_table {
+ public:
+  // Has the slot for this hash loaded, so that it is there when it is looked at.
+  void prefetch(std::uint32_t hash) const { __builtin_prefetch(slots_.data() + (hash & mask_)); }
+
+  // The number of the index with this hash of which `same(number)` is true; if there is none, the next number, which it gets.
+  template <class Same>
+  std::uint32_t find_or_enter(std::uint32_t hash, const Same& same) {
+    std::size_t at = hash & mask_;
+    for (; slots_[at] != 0; at = (at + 1) & mask_) {
+      if (((slots_[at] ^ hash) & ~mask_) != 0) continue;
+      const std::uint32_t number = (slots_[at] & mask_) - 1;
+      if (hashes_[number] == hash && same(number)) return number;
+    }
+    const auto number = static_cast<std::uint32_t>(hashes_.size());
+    hashes_.push_back(hash);
+    slots_[at] = (hash & ~mask_) | (number + 1);
+    if (hashes_.size() > slots_.size() / 8 * 5) grow();
+    return number;
+  }
+
+ private:
+  void grow() {
+    const std::size_t size = slots_.size() * 2;
+    slots_ = {};  // before there are more: at the peak there is one table
+    slots_.resize(size);
+    mask_ = static_cast<std::uint32_t>(size - 1);
+    std::uint32_t number = 0;
+    for (const std::uint32_t hash : hashes_) {
+      std::size_t at = hash & mask_;
+      while (slots_[at] != 0) at = (at + 1) & mask_;
+      slots_[at] = (hash & ~mask_) | ++number;
+    }
+  }
+
+  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(64);  // 0, or a number + 1 and the upper bits of its hash
+  std::uint32_t mask_ = 63;
+  std::vector<std::uint32_t> hashes_;  // by number
+};
+
+// Numbers the distinct indices in the order in which they first occur, and finds the items that are not the first of theirs.
+template <class Items>
+class duplicate_search {
+ public:
+  // `number_all`: for `numbers`, and what needs them.
+  duplicate_search(const Items& items, bool number_all) : items_(items), number_all_(number_all) {
+    found_.resize(items.size());
+    numbers_.resize(items.size());
+    starts_.reserve(items.plans());
+    for (std::uint32_t plan = 0; plan != items.plans(); ++plan) search(plan);
+  }
+
+  [[nodiscard]] std::size_t distinct() const { return distinct_; }
+
+  // The numbers of all items of a plan, in order.
+  [[nodiscard]] std::span<const std::uint32_t> numbers(std::size_t plan) const {
+    return {numbers_.data() + starts_[plan], items_.size(plan)};
+  }
+
+  // The item that writes the index of this number: `keeper` is its plan. At first it is where the index first occurs. Every
+  // item is either that or redundant: so one array has room for both, these from its end.
+  [[nodiscard]] duplicate& writer(std::size_t number) { return found_[found_.size() - 1 - number]; }
+
+  // Lets the plan `keepers` names for each index write it, with the first item there that has it.
+  void change_writers(const std::vector<std::uint32_t>& keepers) {
+    constexpr std::uint32_t not_met = std::numeric_limits<std::uint32_t>::max();
+    for (std::size_t number = 0; number != distinct_; ++number) writer(number) = {not_met, keepers[number]};
+    redundant_ = 0;
+    for (std::uint32_t plan = 0; plan != items_.plans(); ++plan) {
+      std::uint32_t position = 0;
+      for (const std::uint32_t number : numbers(plan)) {
+        duplicate& writes = writer(number);
+        if (writes.keeper == plan && writes.position == not_met) writes.position = position;
+        else found_[redundant_++] = {position, writes.keeper};
+        ++position;
+      }
+      result_.plans_[plan].end = static_cast<std::uint32_t>(redundant_);
+    }
+  }
+
+  duplicates take() && {
+    found_.resize(redundant_);
+    result_.all_ = std::move(found_);
+    return std::move(result_);
+  }
+
+ private:
+  void search(std::uint32_t plan) {
+    starts_.push_back(static_cast<std::uint32_t>(known_));
+    const std::size_t distinct_before = distinct_;
+    if (like_ >= known_) like_ = 0;
+    for (std::uint32_t position = 0; position != items_.size(plan);) {
+      position = follow_replica(plan, position);
+      position = look_up_block(plan, position);
+    }
+    if (number_all_ || distinct_ != distinct_before) known_ += items_.size(plan);
+    result_.plans_.push_back({items_.size(plan), static_cast<std::uint32_t>(redundant_)});
+  }
+
+  // Replicas list the same items in the same order. So where an item had the index of an earlier one, the next item will
+  // have the index of the one after that: a comparison decides, without a hash. A replica adds nothing to what is known,
+  // so the items it was like are found again for the next replica, and stay in the cache.
+  std::uint32_t follow_replica(std::uint32_t plan, std::uint32_t position) {
+    if (like_ >= known_) return position;
+    const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(items_.size(plan), position + (known_ - like_)));
+    const std::uint32_t* like = numbers_.data() + like_;
+    const std::uint32_t begin = position;
+    for (; position != end; ++position, ++like) {
+      const duplicate first = writer(*like);
+      if (!(items_.index(plan, position) == items_.index(first.keeper, first.position))) break;
+      found_[redundant_++] = {position, first.keeper};
+      numbers_[known_ + position] = *like;
+    }
+    like_ += position - begin;
+    return position;
+  }
+
+  // Where the guess fails, a block of items is hashed before the first of them is looked up: the loads of the keys overlap,
+  // and so do those of the table's slots.
+  std::uint32_t look_up_block(std::uint32_t plan, std::uint32_t position) {
+    constexpr std::uint32_t block_size = 32;
+    std::uint32_t hashes[block_size];
+    const std::uint32_t count = std::min(block_size, items_.size(plan) - position);
+    for (std::uint32_t i = 0; i != count; ++i) {
+      hashes[i] = mix(std::hash<index_type>{}(items_.index(plan, position + i)));
+      table_.prefetch(hashes[i]);
+    }
+    for (std::uint32_t i = 0; i != count; ++i) look_up(plan, position + i, hashes[i]);
+    return position + count;
+  }
+
+  void look_up(std::uint32_t plan, std::uint32_t position, std::uint32_t hash) {
+    const auto& index = items_.index(plan, position);
+    const auto next = static_cast<std::uint32_t>(distinct_);
+    const std::uint32_t number = table_.find_or_enter(hash, [&](std::uint32_t other) {
+      const duplicate first = writer(other);
+      return static_cast<bool>(index == items_.index(first.keeper, first.position));
+    });
+    numbers_[known_ + position] = number;
+    if (number == next) {
+      writer(distinct_++) = {position, plan};
+      ++like_;  // another chunk of the same tensor, it may be: the next item can be alike all the same
+    } else {
+      const duplicate first = writer(number);
+      found_[redundant_++] = {position, first.keeper};
+      like_ = starts_[first.keeper] + first.position + std::size_t{1};
+    }
+  }
+
+  using index_type = typename Items::index_type;
+
+  const Items& items_;
+  const bool number_all_;
+  number_table table_;
+  duplicates result_;
+  unset_vector<duplicate> found_;  // the redundant items, and from the end the writers
+  std::size_t redundant_ = 0;
+  std::size_t distinct_ = 0;
+  unset_vector<std::uint32_t> numbers_;  // of the items in those plans that had a new index (or in all), in order
+  std::size_t known_ = 0;                // how many there are, without the plan at hand
+  std::vector<std::uint32_t> starts_;    // where a plan's begin
+  std::size_t like_ = 0;                 // the item among them that the next one is expected to be like
+};
+
+// --------------------------------------------------------------------------------------------------- balancing
+
+// The bytes that an item writes, 0 if they are not known.
+template <class Item>
+std::uint64_t bytes_of(const Item& item) {
+  if constexpr (requires { write_item_traits<Item>::storage_size(item); }) {
+    const auto size = write_item_traits<Item>::storage_size(item);
+    const auto checked = [](auto bytes) {
+      if (bytes < decltype(bytes){}) raise<std::invalid_argument>("dcp: an item's storage_size is negative");
+      return static_cast<std::uint64_t>(bytes);
+    };
+    if constexpr (requires { size.has_value(); }) return size ? checked(*size) : 0;
+    else return checked(size);
+  }
+  return 0;
+}
+
+// Indices and the plans that have them: what there is to balance.
+struct candidate_list {
+  std::vector<std::uint64_t> bytes;   // of each index, in the order in which they first occur
+  std::vector<std::uint32_t> begins;  // of each index's part of `plans`
+  std::vector<std::uint32_t> ends;
+  std::vector<std::uint32_t> plans;  // ascending in a part, each once
+
+  [[nodiscard]] std::span<const std::uint32_t> of(std::size_t index) const {
+    return {plans.data() + begins[index], plans.data() + ends[index]};
+  }
+};
+
+// Chooses the plan that writes each index, as find_duplicates says of keep::balanced.
+class balancer {
+ public:
+  balancer(std::size_t plans, const candidate_list& candidates)
+      : candidates_(candidates), alone_(plans), keepers_(candidates.bytes.size()) {
+    std::uint64_t all_bytes = 0;
+    for (std::uint32_t index = 0; index != keepers_.size(); ++index) {
+      const std::uint64_t bytes = candidates.bytes[index];
+      if (bytes > std::numeric_limits<std::uint64_t>::max() - all_bytes)
+        raise<std::overflow_error>("dcp: the plans have 2^64 bytes or more to balance");
+      all_bytes += bytes;
+      keepers_[index] = candidates.of(index).front();
+      if (candidates.of(index).size() == 1) alone_[keepers_[index]] += bytes;
+      else if (bytes != 0) choices_.push_back(index);
+    }
+    std::sort(choices_.begin(), choices_.end(), [&](auto a, auto b) {
+      return candidates.bytes[a] != candidates.bytes[b] ? candidates.bytes[a] > candidates.bytes[b] : a < b;
+    });
+  }
+
+  // The keeper of each index.
+  std::vector<std::uint32_t> choose(double tolerance) && {
+    const std::uint64_t reached = spread();
+    const long double bound = static_cast<long double>(reached) * (1 + static_cast<long double>(tolerance));
+    const auto limit = bound < 0x1p64L ? static_cast<std::uint64_t>(bound) : std::numeric_limits<std::uint64_t>::max();
+    if (!gather(limit, limit - reached)) spread();
+    return std::move(keepers_);
+  }
+
+ private:
+  // Makes the largest plan small; returns its bytes.
+  std::uint64_t spread() {
+    load_ = alone_;
+    for (const std::uint32_t index : choices_) give(index, least_loaded(index));
+    return largest();
+  }
+
+  // Makes the keepers of a plan's indices few; false if no plan is left that has room for one of them.
+  bool gather(std::uint64_t limit, std::uint64_t slack) {
+    load_ = alone_;
+    constexpr auto less = [](const auto& a, const auto& b) {
+      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+    };
+    std::map<std::span<const std::uint32_t>, std::vector<std::uint32_t>, decltype(less)> keepers_of;  // by candidates
+    auto end = choices_.end();
+    for (; end != choices_.begin() && candidates_.bytes[end[-1]] <= slack; --end) {
+      const auto plans = candidates_.of(end[-1]);
+      keepers_of[plans] = {plans.front()};
+      give(end[-1], plans.front());
+      slack -= candidates_.bytes[end[-1]];
+    }
+    for (auto choice = choices_.begin(); choice != end; ++choice) {
+      const auto has_room = [&](std::uint32_t plan) { return load_[plan] + candidates_.bytes[*choice] <= limit; };
+      std::vector<std::uint32_t>& keepers = keepers_of[candidates_.of(*choice)];
+      auto keeper = std::find_if(keepers.begin(), keepers.end(), has_room);
+      if (keeper == keepers.end()) {
+        if (!has_room(least_loaded(*choice))) return false;
+        keeper = keepers.insert(keeper, least_loaded(*choice));
+      }
+      give(*choice, *keeper);
+    }
+    return true;
+  }
+
+  void give(std::uint32_t index, std::uint32_t plan) {
+    load_[plan] += candidates_.bytes[index];
+    keepers_[index] = plan;
+  }
+  [[nodiscard]] std::uint32_t least_loaded(std::uint32_t index) const {
+    const auto plans = candidates_.of(index);
+    return *std::min_element(plans.begin(), plans.end(), [&](auto a, auto b) { return load_[a] < load_[b]; });
+  }
+  [[nodiscard]] std::uint64_t largest() const { return load_.empty() ? 0 : *std::max_element(load_.begin(), load_.end()); }
+
+  const candidate_list& candidates_;
+  std::vector<std::uint64_t> alone_;    // of each plan, the bytes that it alone has
+  std::vector<std::uint64_t> load_;     // of each plan, those and what it has been given
+  std::vector<std::uint32_t> choices_;  // the indices that several plans have and whose bytes are known, largest first
+  std::vector<std::uint32_t> keepers_;
+};
+
+template <class Items>
+candidate_list candidates_of(const Items& items, duplicate_search<Items>& search) {
+  candidate_list result;
+  result.begins.resize(search.distinct() + 1);
+  for (std::size_t number = 0; number != search.distinct(); ++number)
+    result.bytes.push_back(bytes_of(items.item(search.writer(number).keeper, search.writer(number).position)));
+  for (std::uint32_t plan = 0; plan != items.plans(); ++plan)
+    for (const std::uint32_t number : search.numbers(plan)) ++result.begins[number + 1];
+  for (std::size_t i = 1; i < result.begins.size(); ++i) result.begins[i] += result.begins[i - 1];
+
+  result.ends.assign(result.begins.begin(), result.begins.end() - 1);
+  result.plans.resize(items.size());
+  for (std::uint32_t plan = 0; plan != items.plans(); ++plan)
+    for (const std::uint32_t number : search.numbers(plan)) {
+      std::uint32_t& end = result.ends[number];
+      if (end == result.begins[number] || result.plans[end - 1] != plan) result.plans[end++] = plan;
+    }
+  return result;
+}
+
+// ------------------------------------------------------------------------------------------- checking replicas
+
+template <class Item>
+bool same_data(const Item& a, const Item& b) {
+  if constexpr (requires { write_item_traits<Item>::same_data(a, b); }) return write_item_traits<Item>::same_data(a, b);
+  else if constexpr (has_equality<Item>) return a == b;
+  else raise<std::invalid_argument>("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items");
+}
+
+inline std::string conflict_message(std::size_t count, const std::vector<conflict>& conflicts) {
+  std::string text = "dcp: " + std::to_string(count) + " replicas differ from the item that would be written:";
+  for (const conflict& each : conflicts)
+    text += "\n  " + each.index + ": plan " + std::to_string(each.plan) + ", item " + std::to_string(each.position) +
+            " and plan " + std::to_string(each.keeper) + ", item " + std::to_string(each.keeper_position);
+  if (count > conflicts.size()) text += "\n  and " + std::to_string(count - conflicts.size()) + " more";
+  return text;
+}
+
+template <class Items>
+void check_replicas(const Items& items, duplicate_search<Items>& search) {
+  constexpr std::size_t most_listed = 10;
+  std::size_t count = 0;
+  std::vector<conflict> conflicts;
+  for (std::uint32_t plan = 0; plan != items.plans(); ++plan) {
+    std::uint32_t position = 0;
+    for (const std::uint32_t number : search.numbers(plan)) {
+      const duplicate writer = search.writer(number);
+      if (writer != duplicate{position, plan} &&
+          !same_data(items.item(plan, position), items.item(writer.keeper, writer.position)) && ++count <= most_listed) {
+        conflicts.push_back({{}, plan, position, writer.keeper, writer.position});
+        append_index(conflicts.back().index, items.index(plan, position), position);
+      }
+      ++position;
+    }
+  }
+#if defined(__cpp_exceptions)
+  if (count != 0) throw conflict_error(count, std::move(conflicts));
+#else
+  if (count != 0) raise<conflict_error>(conflict_error(count, std::move(conflicts)).what());
+#endif
+}
+
+// ----------------------------------------------------------------------------------------------------- erasing
+
+template <class Items>
+void erase_items(Items& items, std::span<const duplicate> redundant) {
+  if (redundant.empty()) return;
+  if constexpr (closes_up<Items>) {
+    const auto at = [&](std::uint32_t position) {
+      return items.begin() + static_cast<std::iter_difference_t<iterator_of<Items>>>(position);
+    };
+    auto out = at(redundant.front().position);
+    for (std::size_t i = 0; i != redundant.size(); ++i) {
+      const auto end = i + 1 != redundant.size() ? at(redundant[i + 1].position) : items.end();
+      for (auto stays = at(redundant[i].position) + 1; stays != end; ++stays, ++out) *out = std::move(*stays);
+    }
+    items.erase(out, items.end());
+  } else if constexpr (erases_one<Items>) {
+    auto item = items.begin();
+    std::uint32_t position = 0;
+    for (const duplicate& each : redundant) {
+      for (; position != each.position; ++position) ++item;
+      item = items.erase(item);
+      ++position;
+    }
+  } else {
+    auto before = items.before_begin();
+    std::uint32_t position = 0;
+    for (const duplicate& each : redundant) {
+      for (; position != each.position; ++position) ++before;
+      items.erase_after(before);
+      ++position;
+    }
+  }
+}
+
+// Whether plans can be copied without the items that go.
+template <class Plans>
+concept copies_what_stays = std::same_as<Plans, std::vector<plan_of<Plans>, typename Plans::allocator_type>> &&
+                            requires(const plan_of<Plans>& plan, items_of<plan_of<Plans>>& items) {
+                              save_plan_traits<plan_of<Plans>>::without_items(plan);
+                              items.push_back(*begin_of(std::as_const(items)));
+                            };
+
+template <class Plan>
+Plan copy_what_stays(const Plan& plan, std::span<const duplicate> redundant) {
+  using traits = save_plan_traits<Plan>;
+  Plan result = traits::without_items(plan);
+  auto& out = traits::items(result);
+  const auto& items = traits::items(plan);
+  if constexpr (requires { out.reserve(items.size()); }) out.reserve(items.size() - redundant.size());
+  std::uint32_t position = 0;
+  for (const auto& item : items) {
+    if (!redundant.empty() && redundant.front().position == position) redundant = redundant.subspan(1);
+    else out.push_back(item);
+    ++position;
+  }
+  return result;
+}
+
+template <class Plans>
+Plans copy_what_stays(const Plans& plans, const duplicates& found) {
+  if constexpr (copies_what_stays<Plans>) {
+    Plans result(std::allocator_traits<typename Plans::allocator_type>::select_on_container_copy_construction(
+        plans.get_allocator()));
+    result.reserve(plans.size());
+    std::size_t number = 0;
+    for (const auto& plan : plans) result.push_back(copy_what_stays(plan, found.in(number++)));
+    return result;
+  } else {
+    Plans result(plans);
+    erase_duplicates(result, found);
+    return result;
+  }
+}
+
+// Moves before it erases: to move a std::deque can throw. (In a function of its own, so that the result is not moved again.)
+template <class Plans>
+Plans move_what_stays(Plans&& plans, const duplicates& found) {
+  Plans result(std::move(plans));
+  erase_duplicates(result, found);
+  return result;
+}
+
 }  // namespace detail
 
 // ------------------------------------------------------------------------------------------ the public functions
 
 inline logger console_logger(std::size_t max_message) { return logger(detail::write_line, max_message); }
+
+constexpr keep keep::balanced_policy::operator()(double tolerance) const {
+  if (!(tolerance >= 0 && tolerance <= std::numeric_limits<double>::max()))
+    detail::raise<std::invalid_argument>("dcp: a tolerance is a finite number from 0 up");
+  return keep(tolerance);
+}
+
+inline conflict_error::conflict_error(std::size_t all, std::vector<conflict> first_conflicts)
+    : std::runtime_error(detail::conflict_message(all, first_conflicts)),
+      conflict(first_conflicts.front()),
+      count(all),
+      conflicts(std::move(first_conflicts)) {}
 
 inline std::size_t duplicates::items(std::size_t plan) const {
   if (plan >= plans_.size()) detail::raise<std::out_of_range>("dcp: there is no such plan");
@@ -854,7 +1151,13 @@ template <class Plans>
 duplicates find_duplicates(const Plans& plans, const options& settings, source_location where) {
   if constexpr (detail::check_readable<Plans>()) {
     const detail::planned_items<Plans> items(plans);
-    duplicates found = detail::duplicate_search(items).run();
+    detail::duplicate_search search(items, settings.keep.is_balanced() || settings.check_replicas);
+    if (settings.keep.is_balanced()) {
+      const detail::candidate_list candidates = detail::candidates_of(items, search);
+      search.change_writers(detail::balancer(items.plans(), candidates).choose(settings.keep.tolerance()));
+    }
+    if (settings.check_replicas) detail::check_replicas(items, search);
+    duplicates found = std::move(search).take();
     if (settings.log && !found.empty())
       settings.log({log_level::info, detail::removal_message(items, found, settings.log.max_message()), where});
     return found;
@@ -885,8 +1188,7 @@ std::remove_cvref_t<Plans> dedup_tensors(Plans&& plans, const options& settings,
     if constexpr (std::is_lvalue_reference_v<Plans> || std::is_const_v<std::remove_reference_t<Plans>>) {
       return detail::copy_what_stays(plans, found);
     } else {
-      erase_duplicates(plans, found);
-      return std::move(plans);
+      return detail::move_what_stays(std::move(plans), found);
     }
   }
 }

@@ -93,6 +93,7 @@ struct dcp::save_plan_traits<benchmark::own_plan> {
 template <>
 struct dcp::write_item_traits<benchmark::own_item> {
   static const benchmark::own_key& index(const benchmark::own_item& item) { return item.key; }
+  static std::uint64_t storage_size(const benchmark::own_item& item) { return item.bytes; }
 };
 
 #endif  // DCP_BENCHMARK_LAYOUTS_HPP
