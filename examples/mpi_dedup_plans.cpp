@@ -1,0 +1,138 @@
+// dedup_plans across the ranks of an MPI job: each rank takes its own plan out of a dump, rank 0 prints what is left
+// of all.
+//
+//     mpic++ -std=c++20 -O2 -Iinclude examples/mpi_dedup_plans.cpp -o mpi_dedup_plans
+//     mpirun -n 4 ./mpi_dedup_plans examples/plans/llama3-8b-hsdp-2x2.tsv > deduplicated.tsv
+//
+// In a job of yours every rank has its plan already; the dump stands for that.
+
+#include <dcp/mpi.hpp>
+#include <dcp/save_plan.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "plan_dump.hpp"
+
+namespace {
+
+constexpr char usage[] =
+    "usage: mpirun -n RANKS mpi_dedup_plans [--keep first|balanced] [--check] FILE\n"
+    "\n"
+    "Reads a dump of as many save plans as there are ranks, and writes it with each index left in one plan.\n"
+    "  --keep first      the first plan that has an index writes it (the default)\n"
+    "  --keep balanced   one of the plans that have it, such that the largest plan is small\n"
+    "  --check           fail where an item and the one that would be written describe different data\n";
+
+struct wrong_usage : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Arguments {
+  dcp::options options;
+  std::string file;
+};
+
+Arguments parse_arguments(const std::vector<std::string>& words) {
+  Arguments arguments;
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    if (*word == "--keep") {
+      if (++word == words.end()) throw wrong_usage("--keep wants a policy");
+      if (*word == "first") arguments.options.keep = dcp::keep::first;
+      else if (*word == "balanced") arguments.options.keep = dcp::keep::balanced;
+      else throw wrong_usage("there is no policy '" + *word + "' to keep by");
+    } else if (*word == "--check") {
+      arguments.options.check_replicas = true;
+    } else if (word->starts_with('-')) {
+      throw wrong_usage("there is no option '" + *word + '\'');
+    } else if (word->empty() || !arguments.file.empty()) {
+      throw wrong_usage("one file is wanted");
+    } else {
+      arguments.file = *word;
+    }
+  }
+  if (arguments.file.empty()) throw wrong_usage("one file is wanted");
+  return arguments;
+}
+
+dcp::SavePlan read_plan(const std::string& file, int rank, int ranks) {
+  std::vector<dcp::SavePlan> plans = plan_dump::parse(plan_dump::read_bytes(file), file).plans;
+  if (std::cmp_not_equal(plans.size(), ranks))
+    throw plan_dump::Error(file, 0, "has " + std::to_string(plans.size()) + " plans, and there are " +
+                                        std::to_string(ranks) + " ranks: start it by mpirun -n " +
+                                        std::to_string(plans.size()));
+  return std::move(plans[static_cast<std::size_t>(rank)]);
+}
+
+/// The texts of all ranks, one after another; on rank 0 alone.
+std::string gather(const std::string& text, int ranks) {
+  const int size = static_cast<int>(text.size());
+  std::vector<int> sizes(static_cast<std::size_t>(ranks));
+  MPI_Gather(&size, 1, MPI_INT, sizes.data(), 1, MPI_INT, 0, MPI_COMM_WORLD);
+  std::vector<int> starts;
+  int end = 0;
+  for (const int each : sizes) starts.push_back(std::exchange(end, end + each));
+  std::string all(static_cast<std::size_t>(end), '\0');
+  MPI_Gatherv(text.data(), size, MPI_CHAR, all.data(), sizes.data(), starts.data(), MPI_CHAR, 0, MPI_COMM_WORLD);
+  return all;
+}
+
+/// Does a rank's part of the job. Returns the exit status of all ranks; the lowest rank that failed says why.
+template <class Work>
+int together(int rank, int ranks, const Work& work) {
+  int status = 0;
+  std::string complaint;
+  try {
+    work();
+  } catch (const wrong_usage& error) {
+    complaint = std::string("mpi_dedup_plans: ") + error.what() + '\n' + usage;
+    status = 2;
+  } catch (const std::exception& error) {
+    complaint = std::string(error.what()) + '\n';
+    status = 1;
+  }
+  int speaker = status == 0 ? ranks : rank;
+  MPI_Allreduce(MPI_IN_PLACE, &speaker, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &status, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  if (rank == speaker) std::fputs(complaint.c_str(), stderr);
+  return status;
+}
+
+int run(const std::vector<std::string>& words, int rank, int ranks) {
+  dcp::options options;
+  dcp::SavePlan plan;
+  std::string text;
+  int status = together(rank, ranks, [&] {
+    const Arguments arguments = parse_arguments(words);
+    options = arguments.options;
+    plan = read_plan(arguments.file, rank, ranks);
+  });
+  if (status != 0) return status;
+  status = together(rank, ranks, [&] {
+    plan = dcp::dedup_tensors(std::move(plan), MPI_COMM_WORLD, options);
+    plan_dump::append_plan(text, static_cast<std::size_t>(rank), plan);
+  });
+  if (status != 0) return status;
+  text = gather(text, ranks);
+  return together(rank, ranks, [&] {
+    if (rank == 0) plan_dump::write_to_stdout(text);
+  });
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  MPI_Init(&count, &words);
+  int rank = 0;
+  int ranks = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  const int status = run({words + (count > 0 ? 1 : 0), words + count}, rank, ranks);
+  MPI_Finalize();
+  return status;
+}
