@@ -20,6 +20,8 @@
 #define DCP_VERSION_MINOR 1
 #define DCP_VERSION_PATCH 0
 
+// Not <iterator>, <memory> and <ostream>, which double the time to compile an empty program: what is used of them,
+// iterator concepts and std::allocator, <span>, <string> and <vector> cannot do without.
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -28,16 +30,14 @@
 #include <cstdlib>
 #include <ctime>
 #include <functional>
-#include <iterator>
+#include <iosfwd>
 #include <limits>
-#include <map>
-#include <memory>
 #include <span>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -94,8 +94,8 @@ struct save_plan_traits {
 ///
 /// - `storage_size(item)`: the bytes that this item writes, a `std::optional` where they may be unknown. Used by
 ///   `keep::balanced`. By default the member function of that name, if any.
-/// - `same_data(a, b)`: whether two items of equal index describe the same data. Used by `check_replicas`. By default the
-///   items' `==`, if any.
+/// - `same_data(a, b)`: whether two items of equal index describe the same data. Used by `check_replicas`. By default
+///   the items' `==`, if any.
 template <class Item>
 struct write_item_traits {
   static constexpr const auto& index(const Item& item)
@@ -143,8 +143,8 @@ struct log_record {
   source_location where;  ///< the caller's call of `dedup_tensors` or `find_duplicates`
 };
 
-/// The logger hook: any copyable callable with `const log_record&`, or nothing (the default): then nothing is formatted.
-/// What the callable throws reaches the caller of the library, before any plan is changed.
+/// The logger hook: any copyable callable with `const log_record&`, or nothing (the default): then nothing is
+/// formatted. What the callable throws reaches the caller of the library, before any plan is changed.
 class logger {
  public:
   static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
@@ -155,7 +155,7 @@ class logger {
   /// `max_message`: no key is added to a message of that many bytes or more, only how many more there are.
   template <class Function>
     requires(!std::same_as<std::remove_cvref_t<Function>, logger>) &&
-            std::constructible_from<std::function<void(const log_record&)>, Function>
+                std::constructible_from<std::function<void(const log_record&)>, Function>
   logger(Function&& function, std::size_t max_message = unlimited)
       : function_(std::forward<Function>(function)), max_message_(max_message) {}
 
@@ -187,9 +187,9 @@ class keep {
   /// The first that has it.
   static const keep first;
 
-  /// One of those that have it, such that the largest plan is small and a rank's indices stay in few plans (the files that
-  /// it opens to load them). `keep::balanced(0.05)` lets the largest plan be 5 % larger than an even spread makes it, for
-  /// fewer files; `keep::balanced` alone lets it be 1 %.
+  /// One of those that have it, such that the largest plan is small and a rank's indices stay in few plans (the files
+  /// that it opens to load them). `keep::balanced(0.05)` lets the largest plan be 5 % larger than an even spread makes
+  /// it, for fewer files; `keep::balanced` alone lets it be 1 %.
   static const balanced_policy balanced;
 
   [[nodiscard]] constexpr bool is_balanced() const noexcept { return tolerance_ >= 0; }
@@ -221,7 +221,8 @@ struct options {
   bool check_replicas = false;   ///< throw conflict_error where an item and the one that stays describe different data
 };
 
-/// Two items of one index that describe different data: a mistake upstream, which would make a checkpoint that loads wrong.
+/// Two items of one index that describe different data: a mistake upstream, which would make a checkpoint that loads
+/// wrong.
 struct conflict {
   std::string index;  ///< as the log prints it
   std::size_t plan = 0;
@@ -230,8 +231,8 @@ struct conflict {
   std::size_t keeper_position = 0;
 };
 
-/// Thrown with `.check_replicas`, before anything is changed or logged; itself the first conflict. (PyTorch writes whichever
-/// item it keeps, in silence: pytorch issues 150862 and 120356.)
+/// Thrown with `.check_replicas`, before anything is changed or logged; itself the first conflict. (PyTorch writes
+/// whichever item it keeps, in silence: pytorch issues 150862 and 120356.)
 struct conflict_error : std::runtime_error, conflict {
   conflict_error(std::size_t count, std::vector<conflict> first_conflicts);
 
@@ -298,32 +299,32 @@ class duplicates {
   std::vector<plan_part> plans_;
 };
 
-/// Decides which items are redundant, so that each index stays exactly once, also where one plan names it several times.
-/// (PyTorch's `dedup_tensors` then loses it altogether: pytorch/xla issue 7919.)
+/// Decides which items are redundant, so that each index stays exactly once, also where one plan names it several
+/// times. (PyTorch's `dedup_tensors` then loses it altogether: pytorch/xla issue 7919.)
 ///
 /// - `keep::first`: the first occurrence stays, plans in order, items in order. Otherwise the result is PyTorch's.
-/// - `keep::balanced`: bytes are the `storage_size` of an index's first item; one whose bytes are unknown or 0 stays in the
-///   lowest plan that has it. What one plan alone has is counted before any choice. First each index, largest first, is given
-///   to its least loaded plan: that shows how small the largest plan can be, and that times (1 + tolerance) is the limit.
-///   Then all are given anew: the smallest, as many as the tolerance has room for, to their lowest plan; the others, largest
-///   first, to a plan that keeps another index of exactly the same plans, the one that did so first, or else to the least
-///   loaded, within the limit. Where there is no room, the first result counts. Indices of equal size come in the order in
-///   which they first occur, of equal plans the lowest. (PyTorch's `dedup_save_plans` goes through the indices once, in
-///   order, and counts whole tensors.)
+/// - `keep::balanced`: bytes are the `storage_size` of an index's first item; one whose bytes are unknown or 0 stays in
+///   the lowest plan that has it. What one plan alone has is counted before any choice. First each index, largest
+///   first, is given to its least loaded plan: that shows how small the largest plan can be, and that times (1 +
+///   tolerance) is the limit. Then all are given anew: the smallest, as many as the tolerance has room for, to their
+///   lowest plan; the others, largest first, to a plan that keeps another index of exactly the same plans, the one that
+///   did so first, or else to the least loaded, within the limit. Where there is no room, the first result counts.
+///   Indices of equal size come in the order in which they first occur, of equal plans the lowest. (PyTorch's
+///   `dedup_save_plans` goes through the indices once, in order, and counts whole tensors.)
 ///
-/// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart; `keep::balanced`
-/// also sorts the indices. Extra memory, at most: 12 bytes an item, 25 more an index, 28 a plan; 8 more an item if their
-/// container has no random access; 4 more an item and 50 more an index for `keep::balanced`.
+/// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart;
+/// `keep::balanced` also sorts the indices. Extra memory, at most: 12 bytes an item, 25 more an index, 28 a plan; 8
+/// more an item if their container has no random access; 4 more an item and 50 more an index for `keep::balanced`.
 /// Throws std::length_error for 2^32 - 1 items or more, std::overflow_error for 2^64 bytes or more to balance,
 /// conflict_error (see options), and what allocations and the user's hash, `==` and logger throw.
 template <class Plans>
 [[nodiscard]] duplicates find_duplicates(const Plans& plans, const options& settings = {},
                                          source_location where = source_location::current());
 
-/// Erases the items that `found` calls redundant, in place. What stays keeps its order, and every other member of a plan
-/// its value. Complexity: linear in the items. Throws std::invalid_argument, and changes nothing, if the plans are not
-/// as many, or have not as many items, as those that `found` was made for. Nothing else throws, as long as moving and
-/// destroying an item do not.
+/// Erases the items that `found` calls redundant, in place. What stays keeps its order, and every other member of a
+/// plan its value. Complexity: linear in the items. Throws std::invalid_argument, and changes nothing, if the plans are
+/// not as many, or have not as many items, as those that `found` was made for. Nothing else throws, as long as moving
+/// and destroying an item do not.
 template <class Plans>
 void erase_duplicates(Plans& plans, const duplicates& found);
 
@@ -338,8 +339,8 @@ template <class Plans>
 
 // ============================================================================================= the machinery
 //
-// In this order: what is asked of a caller's types; reading the plans; the log's text; the search for duplicates; balancing;
-// checking replicas; erasing.
+// In this order: what is asked of a caller's types; reading the plans; the log's text; the search for duplicates;
+// balancing; checking replicas; erasing.
 
 namespace detail {
 
@@ -434,8 +435,7 @@ consteval bool check_item() {
     static_assert(index_outlives_call<Item>,
                   "dcp: write_item_traits<Item>::index returns by value an index that dies at once: return a reference "
                   "into the item, or a trivially copyable view such as std::string_view");
-    static_assert(has_hash<index_of<Item>>,
-                  "dcp: the index of a write item has no hash: specialise std::hash<Index>");
+    static_assert(has_hash<index_of<Item>>, "dcp: the index of a write item has no hash: specialise std::hash<Index>");
     static_assert(has_equality<index_of<Item>>,
                   "dcp: two indices of write items cannot be compared: give Index an operator==");
     return index_outlives_call<Item> && has_hash<index_of<Item>> && has_equality<index_of<Item>>;
@@ -465,9 +465,9 @@ consteval bool check_readable() {
 
 // Items that can be closed up, moving each that stays once: std::vector, std::deque.
 template <class Items>
-concept closes_up =
-    std::random_access_iterator<iterator_of<Items>> && std::is_move_assignable_v<std::iter_value_t<iterator_of<Items>>> &&
-    requires(Items& items) { items.erase(items.begin(), items.end()); };
+concept closes_up = std::random_access_iterator<iterator_of<Items>> &&
+                    std::is_move_assignable_v<std::iter_value_t<iterator_of<Items>>> &&
+                    requires(Items& items) { items.erase(items.begin(), items.end()); };
 
 // Items that can be taken out one by one at no cost to the others: std::list, std::set, std::map.
 template <class Items>
@@ -505,12 +505,14 @@ consteval bool check_erasable() {
     static_assert(owns_plans<Plans>,
                   "dcp: the plans cannot be changed or are not owned by their container: pass it a container that owns "
                   "them, such as std::vector<Plan>, and no span, view or initializer_list");
-    static_assert(owns_items<Plan>,
-                  "dcp: the items of a plan cannot be changed or are not owned by it: save_plan_traits<Plan>::items has "
-                  "to return a reference, to const items for a const plan alone");
-    static_assert(erasable<items_of<Plan>>,
-                  "dcp: the items of a plan cannot be erased: keep them in a container with `erase`, and make them assignable "
-                  "if it is a std::vector or std::deque");
+    static_assert(
+        owns_items<Plan>,
+        "dcp: the items of a plan cannot be changed or are not owned by it: save_plan_traits<Plan>::items has "
+        "to return a reference, to const items for a const plan alone");
+    static_assert(
+        erasable<items_of<Plan>>,
+        "dcp: the items of a plan cannot be erased: keep them in a container with `erase`, and make them assignable "
+        "if it is a std::vector or std::deque");
     return owns_plans<Plans> && owns_items<Plan> && erasable<items_of<Plan>>;
   }
   return false;
@@ -577,7 +579,32 @@ class planned_items {
 // ----------------------------------------------------------------------------------------------- the log's text
 
 template <class Index>
-concept prints_itself = requires(std::ostream& out, const Index& index) { out << index; };
+concept prints_itself = (std::is_class_v<Index> || std::is_enum_v<Index>) &&
+                        requires(std::ostream& out, const Index& index) { out << index; };
+
+// A number. (Its operator<< would be there only for those who include <ostream>.)
+template <class Index>
+concept has_digits = requires(const Index& index) { std::to_string(index); };
+
+template <class Type>
+concept complete = requires { sizeof(Type); };
+
+// What is written to a stream, appended to a text. Its base is an argument so that it is looked at only where an index
+// has an operator<<, and so <ostream>: to include it here would cost everybody else a fifth of the time to compile this
+// header.
+template <class Buffer>
+class text_buffer : public Buffer {
+ public:
+  explicit text_buffer(std::string& text) : text_(text) {}
+
+ private:
+  int overflow(int next) override {
+    text_ += static_cast<char>(next);
+    return 0;
+  }
+
+  std::string& text_;
+};
 
 // As Python's repr shows a str. Bytes above 127 are taken for the UTF-8 of what can be printed.
 inline void append_quoted(std::string& text, std::string_view value) {
@@ -598,14 +625,20 @@ inline void append_quoted(std::string& text, std::string_view value) {
   text += quote;
 }
 
-template <class Index>
+template <class Index, class Stream = std::ostream>
 void append_index(std::string& text, const Index& index, std::uint32_t position) {
   if constexpr (std::convertible_to<const Index&, std::string_view>) {
     append_quoted(text, index);
   } else if constexpr (prints_itself<Index>) {
-    std::ostringstream out;
-    out << index;
-    text += out.str();
+    static_assert(complete<Stream>, "dcp: the log prints an index by its operator<<: include <ostream>");
+    if constexpr (complete<Stream>) {
+      text_buffer<std::basic_streambuf<typename Stream::char_type>> buffer(text);
+      Stream out(&buffer);
+      out.exceptions(Stream::badbit);  // or else it would swallow a failed allocation of the text's
+      out << index;
+    }
+  } else if constexpr (has_digits<Index>) {
+    text += std::to_string(index);
   } else {
     text += '#' + std::to_string(position);
   }
@@ -696,24 +729,27 @@ constexpr std::uint32_t mix(std::uint64_t hash) {
   return static_cast<std::uint32_t>(hash >> 32);
 }
 
-// Finds the number of an index by its hash. Open addressing with linear probing. A slot of four bytes holds the number, and
-// above it what of the hash the slot's place does not tell: few other keys are ever looked at, the table stays small in the
-// cache, and as the hashes are kept in order, growing reads no key and computes no hash.
+// Finds the number of an index by its hash. Open addressing with linear probing. A slot of four bytes holds the number,
+// and above it what of the hash the slot's place does not tell: few other keys are ever looked at, the table stays
+// small in the cache, and as the hashes are kept in order, growing reads no key and computes no hash. (A template, as
+// the balancer is, so that who includes this header and calls nothing does not wait for the compiler.)
+template <class Number>
 class number_table {
  public:
   // Has the slot for this hash loaded, so that it is there when it is looked at.
-  void prefetch(std::uint32_t hash) const { __builtin_prefetch(slots_.data() + (hash & mask_)); }
+  void prefetch(Number hash) const { __builtin_prefetch(slots_.data() + (hash & mask_)); }
 
-  // The number of the index with this hash of which `same(number)` is true; if there is none, the next number, which it gets.
+  // The number of the index with this hash of which `same(number)` is true; if there is none, the next number, which it
+  // gets.
   template <class Same>
-  std::uint32_t find_or_enter(std::uint32_t hash, const Same& same) {
+  Number find_or_enter(Number hash, const Same& same) {
     std::size_t at = hash & mask_;
     for (; slots_[at] != 0; at = (at + 1) & mask_) {
       if (((slots_[at] ^ hash) & ~mask_) != 0) continue;
-      const std::uint32_t number = (slots_[at] & mask_) - 1;
+      const Number number = (slots_[at] & mask_) - 1;
       if (hashes_[number] == hash && same(number)) return number;
     }
-    const auto number = static_cast<std::uint32_t>(hashes_.size());
+    const auto number = static_cast<Number>(hashes_.size());
     hashes_.push_back(hash);
     slots_[at] = (hash & ~mask_) | (number + 1);
     if (hashes_.size() > slots_.size() / 8 * 5) grow();
@@ -725,21 +761,22 @@ class number_table {
     const std::size_t size = slots_.size() * 2;
     slots_ = {};  // before there are more: at the peak there is one table
     slots_.resize(size);
-    mask_ = static_cast<std::uint32_t>(size - 1);
-    std::uint32_t number = 0;
-    for (const std::uint32_t hash : hashes_) {
+    mask_ = static_cast<Number>(size - 1);
+    Number number = 0;
+    for (const Number hash : hashes_) {
       std::size_t at = hash & mask_;
       while (slots_[at] != 0) at = (at + 1) & mask_;
       slots_[at] = (hash & ~mask_) | ++number;
     }
   }
 
-  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(64);  // 0, or a number + 1 and the upper bits of its hash
-  std::uint32_t mask_ = 63;
-  std::vector<std::uint32_t> hashes_;  // by number
+  std::vector<Number> slots_ = std::vector<Number>(64);  // 0, or a number + 1 and the upper bits of its hash
+  Number mask_ = 63;
+  std::vector<Number> hashes_;  // by number
 };
 
-// Numbers the distinct indices in the order in which they first occur, and finds the items that are not the first of theirs.
+// Numbers the distinct indices in the order in which they first occur, and finds the items that are not the first of
+// theirs.
 template <class Items>
 class duplicate_search {
  public:
@@ -758,8 +795,8 @@ class duplicate_search {
     return {numbers_.data() + starts_[plan], items_.size(plan)};
   }
 
-  // The item that writes the index of this number: `keeper` is its plan. At first it is where the index first occurs. Every
-  // item is either that or redundant: so one array has room for both, these from its end.
+  // The item that writes the index of this number: `keeper` is its plan. At first it is where the index first occurs.
+  // Every item is either that or redundant: so one array has room for both, these from its end.
   [[nodiscard]] duplicate& writer(std::size_t number) { return found_[found_.size() - 1 - number]; }
 
   // Lets the plan `keepers` names for each index write it, with the first item there that has it.
@@ -798,9 +835,9 @@ class duplicate_search {
     result_.plans_.push_back({items_.size(plan), static_cast<std::uint32_t>(redundant_)});
   }
 
-  // Replicas list the same items in the same order. So where an item had the index of an earlier one, the next item will
-  // have the index of the one after that: a comparison decides, without a hash. A replica adds nothing to what is known,
-  // so the items it was like are found again for the next replica, and stay in the cache.
+  // Replicas list the same items in the same order. So where an item had the index of an earlier one, the next item
+  // will have the index of the one after that: a comparison decides, without a hash. A replica adds nothing to what is
+  // known, so the items it was like are found again for the next replica, and stay in the cache.
   std::uint32_t follow_replica(std::uint32_t plan, std::uint32_t position) {
     if (like_ >= known_) return position;
     const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(items_.size(plan), position + (known_ - like_)));
@@ -816,8 +853,8 @@ class duplicate_search {
     return position;
   }
 
-  // Where the guess fails, a block of items is hashed before the first of them is looked up: the loads of the keys overlap,
-  // and so do those of the table's slots.
+  // Where the guess fails, a block of items is hashed before the first of them is looked up: the loads of the keys
+  // overlap, and so do those of the table's slots.
   std::uint32_t look_up_block(std::uint32_t plan, std::uint32_t position) {
     constexpr std::uint32_t block_size = 32;
     std::uint32_t hashes[block_size];
@@ -852,7 +889,7 @@ class duplicate_search {
 
   const Items& items_;
   const bool number_all_;
-  number_table table_;
+  number_table<std::uint32_t> table_;
   duplicates result_;
   unset_vector<duplicate> found_;  // the redundant items, and from the end the writers
   std::size_t redundant_ = 0;
@@ -893,9 +930,10 @@ struct candidate_list {
 };
 
 // Chooses the plan that writes each index, as find_duplicates says of keep::balanced.
+template <class Candidates>
 class balancer {
  public:
-  balancer(std::size_t plans, const candidate_list& candidates)
+  balancer(std::size_t plans, const Candidates& candidates)
       : candidates_(candidates), alone_(plans), keepers_(candidates.bytes.size()) {
     std::uint64_t all_bytes = 0;
     for (std::uint32_t index = 0; index != keepers_.size(); ++index) {
@@ -932,20 +970,22 @@ class balancer {
   // Makes the keepers of a plan's indices few; false if no plan is left that has room for one of them.
   bool gather(std::uint64_t limit, std::uint64_t slack) {
     load_ = alone_;
-    constexpr auto less = [](const auto& a, const auto& b) {
-      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+    // By the bytes of the plans to choose from.
+    std::unordered_map<std::string_view, std::vector<std::uint32_t>> keepers_of;
+    const auto keepers_for = [&](std::uint32_t index) -> auto& {
+      const auto plans = std::as_bytes(candidates_.of(index));
+      return keepers_of[{reinterpret_cast<const char*>(plans.data()), plans.size()}];
     };
-    std::map<std::span<const std::uint32_t>, std::vector<std::uint32_t>, decltype(less)> keepers_of;  // by candidates
     auto end = choices_.end();
     for (; end != choices_.begin() && candidates_.bytes[end[-1]] <= slack; --end) {
-      const auto plans = candidates_.of(end[-1]);
-      keepers_of[plans] = {plans.front()};
-      give(end[-1], plans.front());
+      const std::uint32_t lowest = candidates_.of(end[-1]).front();
+      keepers_for(end[-1]) = {lowest};
+      give(end[-1], lowest);
       slack -= candidates_.bytes[end[-1]];
     }
     for (auto choice = choices_.begin(); choice != end; ++choice) {
       const auto has_room = [&](std::uint32_t plan) { return load_[plan] + candidates_.bytes[*choice] <= limit; };
-      std::vector<std::uint32_t>& keepers = keepers_of[candidates_.of(*choice)];
+      std::vector<std::uint32_t>& keepers = keepers_for(*choice);
       auto keeper = std::find_if(keepers.begin(), keepers.end(), has_room);
       if (keeper == keepers.end()) {
         if (!has_room(least_loaded(*choice))) return false;
@@ -964,9 +1004,11 @@ class balancer {
     const auto plans = candidates_.of(index);
     return *std::min_element(plans.begin(), plans.end(), [&](auto a, auto b) { return load_[a] < load_[b]; });
   }
-  [[nodiscard]] std::uint64_t largest() const { return load_.empty() ? 0 : *std::max_element(load_.begin(), load_.end()); }
+  [[nodiscard]] std::uint64_t largest() const {
+    return load_.empty() ? 0 : *std::max_element(load_.begin(), load_.end());
+  }
 
-  const candidate_list& candidates_;
+  const Candidates& candidates_;
   std::vector<std::uint64_t> alone_;    // of each plan, the bytes that it alone has
   std::vector<std::uint64_t> load_;     // of each plan, those and what it has been given
   std::vector<std::uint32_t> choices_;  // the indices that several plans have and whose bytes are known, largest first
@@ -999,7 +1041,8 @@ template <class Item>
 bool same_data(const Item& a, const Item& b) {
   if constexpr (requires { write_item_traits<Item>::same_data(a, b); }) return write_item_traits<Item>::same_data(a, b);
   else if constexpr (has_equality<Item>) return a == b;
-  else raise<std::invalid_argument>("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items");
+  else
+    raise<std::invalid_argument>("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items");
 }
 
 inline std::string conflict_message(std::size_t count, const std::vector<conflict>& conflicts) {
@@ -1021,7 +1064,8 @@ void check_replicas(const Items& items, duplicate_search<Items>& search) {
     for (const std::uint32_t number : search.numbers(plan)) {
       const duplicate writer = search.writer(number);
       if (writer != duplicate{position, plan} &&
-          !same_data(items.item(plan, position), items.item(writer.keeper, writer.position)) && ++count <= most_listed) {
+          !same_data(items.item(plan, position), items.item(writer.keeper, writer.position)) &&
+          ++count <= most_listed) {
         conflicts.push_back({{}, plan, position, writer.keeper, writer.position});
         append_index(conflicts.back().index, items.index(plan, position), position);
       }
@@ -1109,7 +1153,8 @@ Plans copy_what_stays(const Plans& plans, const duplicates& found) {
   }
 }
 
-// Moves before it erases: to move a std::deque can throw. (In a function of its own, so that the result is not moved again.)
+// Moves before it erases: to move a std::deque can throw. (In a function of its own, so that the result is not moved
+// again.)
 template <class Plans>
 Plans move_what_stays(Plans&& plans, const duplicates& found) {
   Plans result(std::move(plans));
@@ -1144,7 +1189,7 @@ inline std::span<const duplicate> duplicates::in(std::size_t plan) const {
   if (plan >= plans_.size()) detail::raise<std::out_of_range>("dcp: there is no such plan");
   const std::size_t end = plans_[plan].end;
   const std::size_t begin = plan == 0 ? 0 : plans_[plan - 1].end;
-  return std::span(all_).subspan(begin, end - begin);
+  return {all_.data() + begin, end - begin};
 }
 
 template <class Plans>

@@ -7,7 +7,10 @@ struct key {
 };
 
 #if defined(DCP_FIXED)
-template <> struct std::hash<key> { std::size_t operator()(const key& of) const { return std::hash<int>{}(of.tensor); } };
+template <>
+struct std::hash<key> {
+  std::size_t operator()(const key& of) const { return std::hash<int>{}(of.tensor); }
+};
 #endif
 
 struct item {
