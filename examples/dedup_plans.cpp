@@ -87,7 +87,9 @@ Load load_of(const dcp::WriteItem& item) {
 /// What the plans write where `found` is taken out of them.
 struct Outcome {
   std::vector<Load> loads;
-  double files = 0;  ///< that a rank opens to load what it planned: the plans that keep its indices; the mean of all ranks
+  /// The files that a rank opens to load what it planned, those of the plans that keep its indices; the mean of all
+  /// ranks.
+  double files = 0;
 };
 
 Outcome outcome_of(const std::vector<dcp::SavePlan>& plans, const dcp::duplicates& found) {
@@ -180,8 +182,9 @@ void print_summary(const std::vector<Load>& before, const std::vector<Column>& c
 
   for (const auto& [name, outcome] : columns) {
     const double mean = sum(outcome.loads).bytes / static_cast<double>(std::max<std::size_t>(1, before.size()));
-    std::fprintf(stderr, "keep %s: the largest plan writes %s, %.4f times the mean; a rank opens %.2f files to load its plan\n",
-                 name, human(largest(outcome.loads)).c_str(), mean > 0 ? largest(outcome.loads) / mean : 0, outcome.files);
+    std::fprintf(
+        stderr, "keep %s: the largest plan writes %s, %.4f times the mean; a rank opens %.2f files to load its plan\n",
+        name, human(largest(outcome.loads)).c_str(), mean > 0 ? largest(outcome.loads) / mean : 0, outcome.files);
   }
   if (all.unknown != 0)
     std::fprintf(stderr, "not in the bytes: %zu items of unknown size, of which %zu are written\n", all.unknown,
@@ -216,7 +219,8 @@ void run(const Arguments& arguments) {
   try {
     columns.emplace_back("first", outcome_of(dump.plans, dcp::find_duplicates(dump.plans)));
     if (arguments.keep != dcp::keep::first)
-      columns.emplace_back("balanced", outcome_of(dump.plans, dcp::find_duplicates(dump.plans, {.keep = arguments.keep})));
+      columns.emplace_back("balanced",
+                           outcome_of(dump.plans, dcp::find_duplicates(dump.plans, {.keep = arguments.keep})));
     dump.plans = dcp::dedup_tensors(std::move(dump.plans), {.keep = arguments.keep, .check_replicas = arguments.check});
   } catch (const dcp::conflict_error& error) {
     throw std::runtime_error(describe(error, dump, arguments.file));

@@ -10,7 +10,8 @@
 #include <vector>
 
 int main() {
-  const dcp::SavePlan plan{.items = {{.index = {.fqn = "layer.weight", .offset = {{0, 0}}}}, {.index = {.fqn = "step"}}}};
+  const dcp::SavePlan plan{
+      .items = {{.index = {.fqn = "layer.weight", .offset = {{0, 0}}}}, {.index = {.fqn = "step"}}}};
   const std::vector<dcp::SavePlan> plans = {plan, plan};
 
   // One line on stderr, in PyTorch's form.

@@ -63,9 +63,9 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
 dcp::SavePlan read_plan(const std::string& file, int rank, int ranks) {
   std::vector<dcp::SavePlan> plans = plan_dump::parse(plan_dump::read_bytes(file), file).plans;
   if (std::cmp_not_equal(plans.size(), ranks))
-    throw plan_dump::Error(file, 0, "has " + std::to_string(plans.size()) + " plans, and there are " +
-                                        std::to_string(ranks) + " ranks: start it by mpirun -n " +
-                                        std::to_string(plans.size()));
+    throw plan_dump::Error(file, 0,
+                           "has " + std::to_string(plans.size()) + " plans, and there are " + std::to_string(ranks) +
+                               " ranks: start it by mpirun -n " + std::to_string(plans.size()));
   return std::move(plans[static_cast<std::size_t>(rank)]);
 }
 

@@ -1,5 +1,5 @@
-// keep::balanced by examples that can be checked by hand: who writes what, ties, the tolerance, sizes that are zero, unknown,
-// of one giant, past 2^63 and past 2^64; and the values of keep.
+// keep::balanced by examples that can be checked by hand: who writes what, ties, the tolerance, sizes that are zero,
+// unknown, of one giant, past 2^63 and past 2^64; and the values of keep.
 
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
@@ -24,7 +24,7 @@ using test::lines;
 
 namespace {
 
-// ------------------------------------------------------------------------------------------- plans of words with their bytes
+// ------------------------------------------------------------------------------------- plans of words with their bytes
 
 template <class Bytes>
 struct basic_item {
@@ -91,7 +91,7 @@ constexpr std::uint64_t two_to_63 = std::uint64_t{1} << 63;
 
 }  // namespace
 
-// ------------------------------------------------------------------------------------------------------------ who writes what
+// ----------------------------------------------------------------------------------------------------- who writes what
 
 TEST_CASE("what two plans have is shared between them") {
   REQUIRE(balanced({"a:10 b:10", "a:10 b:10"}) == lines{"a", "b"});
@@ -149,7 +149,7 @@ TEST_CASE("the log names what is taken out where plans are balanced") {
   REQUIRE(message == "Duplicate keys to remove: {0: ['a', 'b'], 1: ['b']}");
 }
 
-// -------------------------------------------------------------------------------------------------------------------- ties
+// ---------------------------------------------------------------------------------------------------------------- ties
 
 TEST_CASE("ties go to the index that occurs first and to the lowest plan") {
   REQUIRE(balanced({"b:1 a:1", "a:1 b:1"}) == lines{"b", "a"});
@@ -165,7 +165,7 @@ TEST_CASE("of plans that are all equal each writes about as much") {
   for (const auto& plan : dcp::dedup_tensors(plans, {.keep = dcp::keep::balanced})) REQUIRE(plan.items.size() == 10);
 }
 
-// ------------------------------------------------------------------------------------------------------- nothing to choose
+// --------------------------------------------------------------------------------------------------- nothing to choose
 
 TEST_CASE("plans without a choice are left as keep::first leaves them") {
   for (const lines& text : {lines{}, lines{""}, lines{"", "", ""}, lines{"a:1"}, lines{"a:1 b:2", "", "c:3"},
@@ -173,14 +173,15 @@ TEST_CASE("plans without a choice are left as keep::first leaves them") {
     REQUIRE(balanced(text) == first(text));
 }
 
-TEST_CASE("small ones join a giant where the tolerance has room for them, and are left to the others where it has none") {
+TEST_CASE(
+    "small ones join a giant where the tolerance has room for them, and are left to the others where it has none") {
   REQUIRE(balanced({"a:1 b:1 giant:1000000 c:1", "a:1 b:1 giant:1000000 c:1"}, dcp::keep::balanced(0)) ==
           lines{"giant", "a b c"});
   REQUIRE(balanced({"a:1 b:1 giant:1000000 c:1", "a:1 b:1 giant:1000000 c:1"}) == lines{"a b giant c", ""});
   REQUIRE(balanced({"giant:1000000 a:1", "a:1 b:1", "b:1 giant:1000000"}) == lines{"a", "b", "giant"});
 }
 
-// --------------------------------------------------------------------------------------------------------------- tolerance
+// ----------------------------------------------------------------------------------------------------------- tolerance
 
 TEST_CASE("the tolerance is what the largest plan may write more") {
   // 100 bytes each, spread evenly; nothing fits into 9 more, and f into 10.
@@ -212,7 +213,7 @@ TEST_CASE("the smallest tolerance is none") {
   REQUIRE(balanced(text, dcp::keep::balanced(std::numeric_limits<double>::denorm_min())) == lines{"a", "b c"});
 }
 
-// ------------------------------------------------------------------------------------------------------------------- sizes
+// --------------------------------------------------------------------------------------------------------------- sizes
 
 TEST_CASE("items of no bytes and of bytes unknown stay in their lowest plan and count as nothing") {
   REQUIRE(balanced({"a:0 b:0 c:0", "a:0 b:0 c:0"}) == lines{"a b c", ""});
@@ -225,7 +226,8 @@ TEST_CASE("where no sizes are known at all, keep::balanced is keep::first") {
   const auto plans = test::plans_of({"a b c d", "d a e a", "", "e b x c"});  // the items have no storage_size
   REQUIRE(dcp::find_duplicates(plans, {.keep = dcp::keep::balanced}) == dcp::find_duplicates(plans));
   REQUIRE(dcp::dedup_tensors(plans, {.keep = dcp::keep::balanced}) == dcp::dedup_tensors(plans));
-  REQUIRE(balanced<optional_bytes>({"a b c d", "d a e a", "", "e b x c"}) == first({"a b c d", "d a e a", "", "e b x c"}));
+  REQUIRE(balanced<optional_bytes>({"a b c d", "d a e a", "", "e b x c"}) ==
+          first({"a b c d", "d a e a", "", "e b x c"}));
 }
 
 TEST_CASE("sizes are integers of any kind, optional or not") {
@@ -258,7 +260,8 @@ TEST_CASE("WriteItem's bytes are those of the chunk, or of the object where they
                               .type = dcp::WriteItemType::BYTE_IO,
                               .bytes_io_data = dcp::BytesIOWriteData{.nbytes = 40}};
   const dcp::WriteItem unknown{.index = {.fqn = "unknown"}, .type = dcp::WriteItemType::BYTE_IO};
-  const std::vector<dcp::SavePlan> plans(2, {.items = {tensor("a", 4), object, tensor("b", 5), unknown, tensor("c", 1)}});
+  const std::vector<dcp::SavePlan> plans(2,
+                                         {.items = {tensor("a", 4), object, tensor("b", 5), unknown, tensor("c", 1)}});
 
   // 16, 40, 20 and 4 bytes: 40 is one half of them.
   const auto result = dcp::dedup_tensors(plans, {.keep = dcp::keep::balanced});
@@ -301,12 +304,12 @@ TEST_CASE("a negative size is refused, with nothing changed") {
   require_throws<std::invalid_argument>(optional_plans);
 }
 
-// ------------------------------------------------------------------------------------------------------------- keep's values
+// ------------------------------------------------------------------------------------------------------- keep's values
 
 TEST_CASE("a tolerance that is negative or not finite is refused") {
-  for (const double wrong : {-1.0, -0.01, -std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::quiet_NaN(),
-                             -std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
-                             -std::numeric_limits<double>::infinity()}) {
+  for (const double wrong : {-1.0, -0.01, -std::numeric_limits<double>::denorm_min(),
+                             std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
     INFO(wrong);
     REQUIRE_THROWS_AS(dcp::keep::balanced(wrong), std::invalid_argument);
   }

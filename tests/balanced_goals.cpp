@@ -1,5 +1,5 @@
-// What keep::balanced is for: a largest plan that is small, and few files that a rank opens to load what it planned. Measured
-// on PyTorch's real plans and on a large layout, against the two ways to balance that PyTorch's users have:
+// What keep::balanced is for: a largest plan that is small, and few files that a rank opens to load what it planned.
+// Measured on PyTorch's real plans and on a large layout, against the two ways to balance that PyTorch's users have:
 // dedup_save_plans, and a distribution of the largest first.
 
 #include <dcp/dedup_tensors.hpp>
@@ -30,10 +30,11 @@ test::planned_indices indices_of(const plans& all) {
       [](const dcp::WriteItem& item) { return static_cast<std::uint64_t>(item.storage_size().value_or(0)); });
 }
 
-// --------------------------------------------------------------------------------------------------------- the references
+// ------------------------------------------------------------------------------------------------------ the references
 
-// PyTorch's dedup_save_plans: goes through the indices in the order of their first occurrence and gives each to the plan that
-// has the least bytes so far, of those that have it. It counts the whole tensor for each chunk, and 1 for what is no tensor.
+// PyTorch's dedup_save_plans: goes through the indices in the order of their first occurrence and gives each to the
+// plan that has the least bytes so far, of those that have it. It counts the whole tensor for each chunk, and 1 for
+// what is no tensor.
 keepers dedup_save_plans(const plans& all) {
   const auto indices = test::indices_of(
       all, [](const dcp::WriteItem& item) { return std::pair(item.index.fqn, item.index.offset); },
@@ -73,7 +74,7 @@ keepers library(const plans& all, dcp::keep keep) {
   return result;
 }
 
-// ----------------------------------------------------------------------------------------------------------- the measures
+// -------------------------------------------------------------------------------------------------------- the measures
 
 struct measures {
   std::uint64_t largest = 0;  // bytes of the largest plan
@@ -93,8 +94,8 @@ measures measure(const plans& all, const keepers& who) {
   return result;
 }
 
-// For one set of plans: that it is as balanced as is promised, and opens no more files than dedup_save_plans has it open.
-// Returns the files, of keep::balanced and of dedup_save_plans.
+// For one set of plans: that it is as balanced as is promised, and opens no more files than dedup_save_plans has it
+// open. Returns the files, of keep::balanced and of dedup_save_plans.
 std::pair<double, double> require_goals(const plans& all) {
   const measures balanced = measure(all, library(all, dcp::keep::balanced));
   const measures exact = measure(all, library(all, dcp::keep::balanced(0)));
@@ -109,7 +110,7 @@ std::pair<double, double> require_goals(const plans& all) {
   return {balanced.files, pytorch.files};
 }
 
-// --------------------------------------------------------------------------------------------------------------- the plans
+// ----------------------------------------------------------------------------------------------------------- the plans
 
 const char* const real_dumps[] = {"gpt2-ddp-4", "llama3-8b-hsdp-2x2", "moe-ep4-dp2", "uneven-hsdp-2x6"};
 
@@ -122,21 +123,21 @@ dcp::WriteItem tensor(const std::string& name, dcp::Dtype dtype, const dcp::Size
                       const dcp::Size& size) {
   return {.index = {.fqn = name, .offset = offsets},
           .type = sizes == size ? dcp::WriteItemType::TENSOR : dcp::WriteItemType::SHARD,
-          .tensor_data = dcp::TensorWriteData{.chunk = {.offsets = offsets, .sizes = sizes},
-                                              .properties = {.dtype = dtype},
-                                              .size = size}};
+          .tensor_data = dcp::TensorWriteData{
+              .chunk = {.offsets = offsets, .sizes = sizes}, .properties = {.dtype = dtype}, .size = size}};
 }
 
-// A transformer whose tensors are cut in `shards`, each held by as many ranks as there are replicas; every rank has the step
-// counters of the optimizer, and objects whose bytes are not known.
+// A transformer whose tensors are cut in `shards`, each held by as many ranks as there are replicas; every rank has the
+// step counters of the optimizer, and objects whose bytes are not known.
 plans hsdp(std::uint32_t replicas, std::uint32_t shards) {
   struct weight {
     const char* name;
     std::int64_t rows;
     std::int64_t columns;
   };
-  const weight weights[] = {{"attention.wq", 1024, 1024}, {"attention.wkv", 512, 1024}, {"attention.wo", 1024, 1024},
-                            {"feed_forward.w1", 2816, 1024}, {"feed_forward.w2", 1024, 2816}, {"norm", 1024, 1}};
+  const weight weights[] = {{"attention.wq", 1024, 1024},    {"attention.wkv", 512, 1024},
+                            {"attention.wo", 1024, 1024},    {"feed_forward.w1", 2816, 1024},
+                            {"feed_forward.w2", 1024, 2816}, {"norm", 1024, 1}};
   plans all(std::size_t{replicas} * shards);
   for (std::uint32_t rank = 0; rank != all.size(); ++rank) {
     auto& items = all[rank].items;
@@ -154,7 +155,8 @@ plans hsdp(std::uint32_t replicas, std::uint32_t shards) {
     };
     add("tok_embeddings", 32000, 1024);
     for (int layer = 0; layer != 12; ++layer)
-      for (const weight& each : weights) add("layers." + std::to_string(layer) + '.' + each.name, each.rows, each.columns);
+      for (const weight& each : weights)
+        add("layers." + std::to_string(layer) + '.' + each.name, each.rows, each.columns);
     items.push_back({.index = {.fqn = "rng_state." + std::to_string(rank)}, .type = dcp::WriteItemType::BYTE_IO});
   }
   return all;
@@ -162,8 +164,8 @@ plans hsdp(std::uint32_t replicas, std::uint32_t shards) {
 
 }  // namespace
 
-// The files are a goal for the mean over the dumps, not for each: in data-parallel training (gpt2-ddp-4) every rank has every
-// index, so whoever balances has every rank open every file; there is nothing to gain on dedup_save_plans.
+// The files are a goal for the mean over the dumps, not for each: in data-parallel training (gpt2-ddp-4) every rank has
+// every index, so whoever balances has every rank open every file; there is nothing to gain on dedup_save_plans.
 TEST_CASE("on four real dumps the largest plan is near the best known, and a rank opens few files") {
   double balanced_files = 0;
   double pytorch_files = 0;

@@ -50,7 +50,9 @@ struct assignment {
   std::vector<std::uint32_t> keepers;  // of each index
   std::vector<std::uint64_t> loads;    // of each plan, in bytes
 
-  [[nodiscard]] std::uint64_t largest() const { return loads.empty() ? 0 : *std::max_element(loads.begin(), loads.end()); }
+  [[nodiscard]] std::uint64_t largest() const {
+    return loads.empty() ? 0 : *std::max_element(loads.begin(), loads.end());
+  }
 
   // The lowest, where several are loaded alike.
   [[nodiscard]] std::uint32_t least_loaded(const std::vector<std::uint32_t>& plans) const {

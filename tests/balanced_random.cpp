@@ -1,5 +1,5 @@
-// Thousands of random plan lists with sizes of every kind, balanced: what is promised holds, and each decision is that of the
-// reference model. A list that fails is found again by its seed, which is printed.
+// Thousands of random plan lists with sizes of every kind, balanced: what is promised holds, and each decision is that
+// of the reference model. A list that fails is found again by its seed, which is printed.
 
 #include <dcp/dedup_tensors.hpp>
 
@@ -157,15 +157,17 @@ class random_lists {
   }
 
   optional_bytes next_bytes(std::size_t kind) {
-    const auto up_to = [&](std::int64_t most) { return static_cast<std::int64_t>(below(static_cast<std::size_t>(most) + 1)); };
+    const auto up_to = [&](std::int64_t most) {
+      return static_cast<std::int64_t>(below(static_cast<std::size_t>(most) + 1));
+    };
     switch (kind) {
-      case 0: return 8;                                                          // all are equal
-      case 1: return 1 + up_to(2);                                               // many are
-      case 2: return up_to(3);                                                   // some are of no bytes
+      case 0: return 8;                                                              // all are equal
+      case 1: return 1 + up_to(2);                                                   // many are
+      case 2: return up_to(3);                                                       // some are of no bytes
       case 3: return below(3) == 0 ? optional_bytes() : optional_bytes(up_to(100));  // some are unknown
-      case 4: return std::int64_t{1} << below(40);                               // of all magnitudes
-      case 5: return below(10) == 0 ? 1'000'000 : 1 + up_to(100);                // a few giants
-      case 6: return (std::int64_t{1} << 52) + up_to(1'000'000);                 // a double does not tell sums of them apart
+      case 4: return std::int64_t{1} << below(40);                                   // of all magnitudes
+      case 5: return below(10) == 0 ? 1'000'000 : 1 + up_to(100);                    // a few giants
+      case 6: return (std::int64_t{1} << 52) + up_to(1'000'000);  // a double does not tell sums of them apart
       default: return 1 + up_to(1000);
     }
   }
@@ -187,7 +189,8 @@ std::vector<Plan> build(const random_list& list) {
   for (const auto& indices : list.plans) {
     std::vector<item_type> content;
     for (const std::uint32_t index : indices) {
-      if constexpr (std::is_same_v<bytes_type, optional_bytes>) content.push_back({{index}, number++, list.bytes.at(index)});
+      if constexpr (std::is_same_v<bytes_type, optional_bytes>)
+        content.push_back({{index}, number++, list.bytes.at(index)});
       else content.push_back({{index}, number++, static_cast<bytes_type>(list.bytes.at(index).value_or(0))});
     }
     plans.push_back({items(content.begin(), content.end()), plans.size()});
@@ -213,7 +216,7 @@ test::planned_indices indices_in(const std::vector<plan<std::vector<item<hashing
       [](const auto& each) { return static_cast<std::uint64_t>(each.bytes.value_or(0)); });
 }
 
-// ------------------------------------------------------------------------------------------------------- the comparison
+// ------------------------------------------------------------------------------------------------------ the comparison
 
 template <class Plan>
 void compare_with_model(const random_list& list) {
@@ -287,7 +290,8 @@ TEST_CASE("of 5000 random plan lists each index stays once, as the first of its 
   }
 }
 
-TEST_CASE("of 5000 random plan lists the largest plan is at most that of largest-first greedy, and the tolerance more") {
+TEST_CASE(
+    "of 5000 random plan lists the largest plan is at most that of largest-first greedy, and the tolerance more") {
   for (std::uint64_t seed = 2'000'000; seed != 2'005'000; ++seed) {
     INFO("seed " << seed);
     const random_list list = random_lists(seed).next();

@@ -41,7 +41,8 @@ std::vector<place> places_of(const dcp::conflict_error& error) {
 
 dcp::options checked(dcp::keep keep = dcp::keep::first) { return {.keep = keep, .check_replicas = true}; }
 
-// What the call throws. Whoever is called, with an lvalue or an rvalue: the plans stay as they were, and nothing is logged.
+// What the call throws. Whoever is called, with an lvalue or an rvalue: the plans stay as they were, and nothing is
+// logged.
 template <class Plans>
 dcp::conflict_error conflicts_in(const Plans& plans, dcp::keep keep = dcp::keep::first) {
   dcp::options settings = checked(keep);
@@ -98,11 +99,11 @@ std::vector<Plan> plans_of(const lines& text) {
 
 }  // namespace
 
-// --------------------------------------------------------------------------------------------------- where conflicts are
+// ------------------------------------------------------------------------------------------------- where conflicts are
 
 TEST_CASE("replicas that agree are deduplicated as without the check") {
-  for (const lines& text : {lines{}, lines{"", ""}, lines{"a b c"}, lines{"a:1 b:2", "c:3"}, lines{"a:1 b:2 c", "a:1 b:2 c"},
-                            lines{"a:1 a:1 b", "", "b a:1 b", "c b"}})
+  for (const lines& text : {lines{}, lines{"", ""}, lines{"a b c"}, lines{"a:1 b:2", "c:3"},
+                            lines{"a:1 b:2 c", "a:1 b:2 c"}, lines{"a:1 a:1 b", "", "b a:1 b", "c b"}})
     require_none_in(plans_of(text));
 }
 
@@ -113,7 +114,8 @@ TEST_CASE("a conflict is found first, last and in the middle") {
 }
 
 TEST_CASE("a conflict is found between plans that are neither the first nor in the same order") {
-  REQUIRE(places_of(conflicts_in(plans_of({"x", "y b a", "z", "", "a c b:7"}))) == std::vector<place>{{"'b'", 4, 2, 1, 1}});
+  REQUIRE(places_of(conflicts_in(plans_of({"x", "y b a", "z", "", "a c b:7"}))) ==
+          std::vector<place>{{"'b'", 4, 2, 1, 1}});
 }
 
 TEST_CASE("a conflict is found in a repeat within one plan") {
@@ -144,7 +146,7 @@ TEST_CASE("nothing is compared without check_replicas") {
   REQUIRE(keys_of(dcp::dedup_tensors(plans_of({"a b:1", "b a:1"}), {.check_replicas = false})) == lines{"a b", ""});
 }
 
-// ---------------------------------------------------------------------------------------------------- what is a conflict
+// -------------------------------------------------------------------------------------------------- what is a conflict
 
 namespace {
 
@@ -167,7 +169,7 @@ const std::string shard_text = "MetadataIndex(fqn='w', offset=torch.Size([4, 0])
 TEST_CASE("another dtype, chunk, tensor size or type is a conflict") {
   std::vector<dcp::WriteItem> others(5, shard());
   others[0].tensor_data->properties.dtype = dcp::Dtype::float16;  // as many bytes
-  others[1].tensor_data->chunk.sizes = {0, 8};                    // an empty shard that displaces a real one: issue 150862
+  others[1].tensor_data->chunk.sizes = {0, 8};  // an empty shard that displaces a real one: issue 150862
   others[2].tensor_data->size = {8, 8};
   others[3].type = dcp::WriteItemType::TENSOR;
   others[4].tensor_data.reset();
@@ -203,7 +205,7 @@ TEST_CASE("another chunk of the same tensor is another index and no conflict") {
   require_none_in(two_plans(shard(), other));
 }
 
-// -------------------------------------------------------------------------------------------------------- the exception
+// ------------------------------------------------------------------------------------------------------- the exception
 
 TEST_CASE("the exception is a runtime_error, and itself the first conflict") {
   STATIC_REQUIRE(std::is_base_of_v<std::runtime_error, dcp::conflict_error>);
@@ -272,7 +274,7 @@ TEST_CASE("a conflict_error can be copied, with all that it says") {
   REQUIRE(places_of(copy) == places_of(error));
 }
 
-// -------------------------------------------------------------------------------------------------------- how it compares
+// ----------------------------------------------------------------------------------------------------- how it compares
 
 namespace {
 
@@ -327,7 +329,8 @@ TEST_CASE("same_data of the trait decides, where there is one, and not ==") {
 }
 
 TEST_CASE("each redundant item is compared once, and no other") {
-  const std::vector<plan_with<rounded_item>> plans{{{{1, 1}, {2, 2}, {1, 1}}}, {}, {{{3, 3}, {2, 2}}}, {{{2, 2}, {1, 1}}}};
+  const std::vector<plan_with<rounded_item>> plans{
+      {{{1, 1}, {2, 2}, {1, 1}}}, {}, {{{3, 3}, {2, 2}}}, {{{2, 2}, {1, 1}}}};
   comparisons = 0;
   const dcp::duplicates found = dcp::find_duplicates(plans, checked());
   REQUIRE(found.size() == 4);
@@ -356,7 +359,7 @@ TEST_CASE("items with neither same_data nor == are refused where they are to be 
   REQUIRE(dcp::find_duplicates(plans).size() == 1);  // and otherwise they are not
 }
 
-// ----------------------------------------------------------------------------------------------------- with keep::balanced
+// ------------------------------------------------------------------------------------------------- with keep::balanced
 
 namespace {
 
@@ -372,16 +375,13 @@ struct sized_item {
 
 TEST_CASE("with keep::balanced each item is compared with the one that stays there") {
   // Plan 2 is the least loaded: it writes a, and b is left to plan 1.
-  const std::vector<plan_with<sized_item>> plans{
-      {{{"x", 0, 90}, {"a", 1, 30}, {"b", 1, 20}}},
-      {{{"y", 0, 10}, {"b", 2, 20}, {"a", 2, 30}}},
-      {{{"a", 2, 30}, {"a", 3, 30}}}};
+  const std::vector<plan_with<sized_item>> plans{{{{"x", 0, 90}, {"a", 1, 30}, {"b", 1, 20}}},
+                                                 {{{"y", 0, 10}, {"b", 2, 20}, {"a", 2, 30}}},
+                                                 {{{"a", 2, 30}, {"a", 3, 30}}}};
   REQUIRE(keys_of(dcp::dedup_tensors(plans, {.keep = dcp::keep::balanced(0)})) == lines{"x", "y b", "a"});
 
   REQUIRE(places_of(conflicts_in(plans, dcp::keep::balanced(0))) ==
           std::vector<place>{{"'a'", 0, 1, 2, 0}, {"'b'", 0, 2, 1, 1}, {"'a'", 2, 1, 2, 0}});
-  REQUIRE(places_of(conflicts_in(plans)) == std::vector<place>{{"'b'", 1, 1, 0, 2},
-                                                               {"'a'", 1, 2, 0, 1},
-                                                               {"'a'", 2, 0, 0, 1},
-                                                               {"'a'", 2, 1, 0, 1}});
+  REQUIRE(places_of(conflicts_in(plans)) ==
+          std::vector<place>{{"'b'", 1, 1, 0, 2}, {"'a'", 1, 2, 0, 1}, {"'a'", 2, 0, 0, 1}, {"'a'", 2, 1, 0, 1}});
 }

@@ -1,4 +1,5 @@
-// Thousands of random plan lists in which some replicas disagree: what the check finds is what a slow, obvious model finds.
+// Thousands of random plan lists in which some replicas disagree: what the check finds is what a slow, obvious model
+// finds.
 
 #include <dcp/dedup_tensors.hpp>
 
@@ -33,7 +34,7 @@ struct plan {
 
 using place = std::tuple<std::string, std::size_t, std::size_t, std::size_t, std::size_t>;
 
-// ---------------------------------------------------------------------------------------------------------- random lists
+// -------------------------------------------------------------------------------------------------------- random lists
 
 class random_lists {
  public:
@@ -50,7 +51,8 @@ class random_lists {
     for (plan<Items>& each : plans) {
       if (model.empty() || below(3) == 0) {
         model.clear();
-        for (std::size_t left = below(25); left != 0; --left) model.push_back({static_cast<std::uint32_t>(below(range)), 0});
+        for (std::size_t left = below(25); left != 0; --left)
+          model.push_back({static_cast<std::uint32_t>(below(range)), 0});
       } else if (below(3) == 0) {
         std::rotate(model.begin(), model.begin() + static_cast<std::ptrdiff_t>(below(model.size())), model.end());
       }
@@ -68,7 +70,7 @@ class random_lists {
   std::mt19937_64 engine_;
 };
 
-// ------------------------------------------------------------------------------------------------------------- the model
+// ----------------------------------------------------------------------------------------------------------- the model
 
 // All conflicts of the plans, where `found` tells who writes each index.
 template <class Plans>
@@ -83,7 +85,8 @@ std::vector<place> model(const Plans& plans, const dcp::duplicates& found) {
       std::size_t position = 0;
       for (const item& it : plans[rank].items) {
         const auto here = found.in(rank);
-        const bool goes = std::any_of(here.begin(), here.end(), [&](const auto& each) { return each.position == position; });
+        const bool goes =
+            std::any_of(here.begin(), here.end(), [&](const auto& each) { return each.position == position; });
         visit(it, rank, position, !goes);
         ++position;
       }
@@ -156,6 +159,7 @@ TEST_CASE("in 10000 random plan lists the check finds the conflicts that the ref
   compare_lists<std::vector<item>>(1'000'000, 10'000);
 }
 
-TEST_CASE("in 3000 random plan lists the check finds the conflicts that the reference model finds, for items in lists") {
+TEST_CASE(
+    "in 3000 random plan lists the check finds the conflicts that the reference model finds, for items in lists") {
   compare_lists<std::list<item>>(2'000'000, 3'000);
 }

@@ -67,7 +67,8 @@ struct log_line {
 // Requires that the text is lines of the logger's form, each of them whole.
 std::vector<log_line> lines_of(const std::string& text) {
   const test::pattern form(
-      "([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),([0-9]{3}) ([^ /]+):([0-9]+) ([A-Z]+) p:([0-9]+) t:([0-9]+): "
+      "([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),([0-9]{3}) ([^ /]+):([0-9]+) ([A-Z]+) p:([0-9]+) "
+      "t:([0-9]+): "
       "(.*)");
   std::vector<log_line> result;
   std::istringstream in(text);

@@ -50,8 +50,8 @@ struct fitted_range {
 [[maybe_unused]] auto begin(const fitted_range& range) { return range.content.begin(); }
 [[maybe_unused]] auto end(const fitted_range& range) { return range.content.end(); }
 
-// Has begin, end and the one `erase` that a container of its kind is asked for: of a part, where there is random access;
-// of one element where there is not.
+// Has begin, end and the one `erase` that a container of its kind is asked for: of a part, where there is random
+// access; of one element where there is not.
 template <class Content>
 class bare_items {
  public:

@@ -1,5 +1,5 @@
-// The example program dedup_plans, run as a process: what it makes of real dumps, of good ones and of bad ones, how it exits,
-// and what goes to standard output and standard error.
+// The example program dedup_plans, run as a process: what it makes of real dumps, of good ones and of bad ones, how it
+// exits, and what goes to standard output and standard error.
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -32,7 +32,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// ---------------------------------------------------------------------------------------------------------- the process
+// --------------------------------------------------------------------------------------------------------- the process
 
 struct outcome {
   int status = -1;
@@ -76,7 +76,8 @@ outcome run(std::vector<std::string> arguments, std::string_view input = "", con
   const pid_t child = ::fork();
   if (child == 0) {
     const int target = out_path != nullptr ? ::open(out_path, O_WRONLY) : out.descriptor();
-    if (target < 0 || ::dup2(in.descriptor(), 0) < 0 || ::dup2(target, 1) < 0 || ::dup2(err.descriptor(), 2) < 0) ::_exit(126);
+    if (target < 0 || ::dup2(in.descriptor(), 0) < 0 || ::dup2(target, 1) < 0 || ::dup2(err.descriptor(), 2) < 0)
+      ::_exit(126);
     ::execv(words[0], words.data());
     ::_exit(127);
   }
@@ -111,7 +112,7 @@ class scratch_folder {
   fs::path path_;
 };
 
-// ------------------------------------------------------------------------------------------------------------ the dumps
+// ----------------------------------------------------------------------------------------------------------- the dumps
 
 std::string content_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -182,7 +183,7 @@ const char* const real_dumps[] = {"gpt2-ddp-4", "llama3-8b-hsdp-2x2", "moe-ep4-d
 
 }  // namespace
 
-// ----------------------------------------------------------------------------------------------------------- real dumps
+// ---------------------------------------------------------------------------------------------------------- real dumps
 
 TEST_CASE("dedup_plans makes of four real dumps what PyTorch's dedup_tensors made of them") {
   for (const std::string name : real_dumps) {
@@ -211,7 +212,7 @@ TEST_CASE("dedup_plans changes nothing about its own output") {
   }
 }
 
-// ----------------------------------------------------------------------------------------------------------- good dumps
+// ---------------------------------------------------------------------------------------------------------- good dumps
 
 TEST_CASE("dedup_plans writes the first of the items that have an index, and all plans") {
   REQUIRE(deduplicated(good_dump) == good_result);
@@ -264,8 +265,9 @@ TEST_CASE("dedup_plans tells no offset, a scalar's and 0 apart") {
 TEST_CASE("dedup_plans takes names of any bytes but tab and line feed") {
   using namespace std::string_literals;
   const std::string rest = "\t-\tbyte_io\t-\t-\t-\t-";
-  for (const std::string& name : {"plan"s, "#"s, "#no comment"s, " # no comment"s, "a b"s, "it's \"a\" \\n"s, "-"s, "()"s,
-                                  "\xC3\xA9"s, "\xFF\xFE"s, "\r"s, "\x1b[0m"s, "a\0b"s, std::string(100'000, 'x')})
+  for (const std::string& name :
+       {"plan"s, "#"s, "#no comment"s, " # no comment"s, "a b"s, "it's \"a\" \\n"s, "-"s, "()"s, "\xC3\xA9"s,
+        "\xFF\xFE"s, "\r"s, "\x1b[0m"s, "a\0b"s, std::string(100'000, 'x')})
     require_item_kept(name + rest);
 }
 
@@ -284,13 +286,15 @@ TEST_CASE("dedup_plans takes every kind of item and many dimensions") {
 }
 
 TEST_CASE("dedup_plans takes PyTorch's dtypes") {
-  for (const std::string name : {"float32", "float64", "float16", "bfloat16", "complex32", "complex64", "complex128", "int8",
-                                 "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "float8_e4m3fn",
-                                 "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "qint8", "quint8", "qint32"})
+  for (const std::string name :
+       {"float32", "float64", "float16",       "bfloat16",    "complex32",       "complex64",       "complex128",
+        "int8",    "int16",   "int32",         "int64",       "uint8",           "uint16",          "uint32",
+        "uint64",  "bool",    "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "qint8",
+        "quint8",  "qint32"})
     require_item_kept("w\t0\ttensor\t" + name + "\t4\t4\t-");
 }
 
-// -------------------------------------------------------------------------------------------------- --keep balanced, --check
+// -------------------------------------------------------------------------------------------- --keep balanced, --check
 
 namespace {
 
@@ -361,8 +365,9 @@ TEST_CASE("dedup_plans --keep balanced takes a dump without plans, and plans wit
 TEST_CASE("dedup_plans --keep balanced refuses a dump of 2^64 bytes or more, by its name") {
   const scratch_folder folder;
   const std::string large = "\t-\tbyte_io\t-\t-\t-\t9223372036854775807\n";
-  for (const std::string& items : {"a" + large + "b" + large + "c" + large,
-                                   std::string("w\t0\ttensor\tfloat32\t9223372036854775807\t9223372036854775807\t-\n")}) {
+  for (const std::string& items :
+       {"a" + large + "b" + large + "c" + large,
+        std::string("w\t0\ttensor\tfloat32\t9223372036854775807\t9223372036854775807\t-\n")}) {
     const std::string file = folder.write("plan\t0\n" + items + "plan\t1\n" + items);
     const outcome result = run({"--keep", "balanced", file});
     REQUIRE(result.status == 1);
@@ -399,8 +404,9 @@ TEST_CASE("dedup_plans --check names the lines of both items where replicas disa
       "plan\t1\n"
       "step\t-\tbyte_io\t-\t-\t-\t12\n"
       "# another\n";
-  for (const std::string other : {"w\t0,0\tshard\tfloat16\t4,2\t8,2\t-\n", "w\t0,0\tshard\tbfloat16\t0,2\t8,2\t-\n",
-                                  "w\t0,0\tshard\tbfloat16\t4,2\t9,2\t-\n", "w\t0,0\ttensor\tbfloat16\t4,2\t8,2\t-\n"}) {
+  for (const std::string other :
+       {"w\t0,0\tshard\tfloat16\t4,2\t8,2\t-\n", "w\t0,0\tshard\tbfloat16\t0,2\t8,2\t-\n",
+        "w\t0,0\tshard\tbfloat16\t4,2\t9,2\t-\n", "w\t0,0\ttensor\tbfloat16\t4,2\t8,2\t-\n"}) {
     const std::string file = folder.write(dump + other);
     INFO(other);
     const outcome result = run({"--check", file});
@@ -458,7 +464,7 @@ TEST_CASE("dedup_plans --check lists the first 10 conflicts and counts the other
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ bad dumps
+// ----------------------------------------------------------------------------------------------------------- bad dumps
 
 TEST_CASE("dedup_plans refuses an item before the first plan") {
   require_refused("a\t-\tbyte_io\t-\t-\t-\t-\nplan\t0\n", 1);
@@ -495,9 +501,30 @@ TEST_CASE("dedup_plans refuses what is no dtype of PyTorch's") {
 }
 
 TEST_CASE("dedup_plans refuses an offset, chunk_sizes or size that is no list of numbers") {
-  for (const std::string bad :
-       {"", "x", "(", "( )", "(4)", "4,", ",4", "4,,4", ",", "4, 4", " 4", "4 ", "+4", "-4", "4,-4", "-0", "4.0", "0x4", "4e3",
-        "9223372036854775808", "4,99999999999999999999", "4;4", "()4", "(),4"}) {
+  for (const std::string bad : {"",
+                                "x",
+                                "(",
+                                "( )",
+                                "(4)",
+                                "4,",
+                                ",4",
+                                "4,,4",
+                                ",",
+                                "4, 4",
+                                " 4",
+                                "4 ",
+                                "+4",
+                                "-4",
+                                "4,-4",
+                                "-0",
+                                "4.0",
+                                "0x4",
+                                "4e3",
+                                "9223372036854775808",
+                                "4,99999999999999999999",
+                                "4;4",
+                                "()4",
+                                "(),4"}) {
     require_item_refused("w\t" + bad + "\ttensor\tfloat32\t4\t4\t-");
     require_item_refused("w\t0\ttensor\tfloat32\t" + bad + "\t4\t-");
     require_item_refused("w\t0\ttensor\tfloat32\t4\t" + bad + "\t-");
@@ -505,7 +532,8 @@ TEST_CASE("dedup_plans refuses an offset, chunk_sizes or size that is no list of
 }
 
 TEST_CASE("dedup_plans refuses nbytes that is no number") {
-  for (const std::string bad : {"", "x", "-4", "-0", "+4", " 4", "4 ", "4.0", "()", "4,4", "9223372036854775808", "4\r"})
+  for (const std::string bad :
+       {"", "x", "-4", "-0", "+4", " 4", "4 ", "4.0", "()", "4,4", "9223372036854775808", "4\r"})
     require_item_refused("step\t-\tbyte_io\t-\t-\t-\t" + bad);
 }
 
@@ -519,7 +547,8 @@ TEST_CASE("dedup_plans refuses an item that has one of offset, dtype, chunk_size
   for (unsigned which = 1; which != 15; ++which) {
     const auto field = [&](std::size_t i) { return (which >> i & 1) != 0 ? given[i] : "-"; };
     for (const std::string type : {"tensor", "shard", "byte_io"})
-      require_item_refused("w\t" + field(0) + '\t' + type + '\t' + field(1) + '\t' + field(2) + '\t' + field(3) + "\t-");
+      require_item_refused("w\t" + field(0) + '\t' + type + '\t' + field(1) + '\t' + field(2) + '\t' + field(3) +
+                           "\t-");
   }
 }
 
@@ -548,7 +577,7 @@ TEST_CASE("dedup_plans names the line of what is bad on standard input") {
   REQUIRE(test::pattern("[^\n]+:3: [^\n]+\n").matches(result.err));
 }
 
-// --------------------------------------------------------------------------------------------------- files and arguments
+// ------------------------------------------------------------------------------------------------- files and arguments
 
 TEST_CASE("dedup_plans reports a file that cannot be read as FILE:0") {
   const scratch_folder folder;
@@ -606,7 +635,7 @@ TEST_CASE("dedup_plans exits with 2 and says how it is used where its arguments 
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- the summary
+// --------------------------------------------------------------------------------------------------------- the summary
 
 TEST_CASE("dedup_plans tells people on standard error what it has saved, by rank and in all") {
   // 20 tensors of 1 KiB by rank 0; 12 of them again, and 5 of its own, by rank 1: of 37 KiB 12 go, which is 32.4 %.

@@ -122,8 +122,7 @@ TEST_CASE("deduplicating twice changes nothing more") {
 TEST_CASE("names are told apart by every byte, and the empty name is one too") {
   using namespace std::string_literals;
   std::vector<test::plan> plans(2);
-  for (auto& plan : plans)
-    plan.items = {{""s}, {"a"s}, {"a\0"s}, {"a\0b"s}, {"A"s}, {"\xC3\xA9"s}, {"e\xCC\x81"s}};
+  for (auto& plan : plans) plan.items = {{""s}, {"a"s}, {"a\0"s}, {"a\0b"s}, {"A"s}, {"\xC3\xA9"s}, {"e\xCC\x81"s}};
 
   const auto result = dcp::dedup_tensors(plans);
 
@@ -134,7 +133,8 @@ TEST_CASE("names are told apart by every byte, and the empty name is one too") {
 TEST_CASE("no offset, a scalar's empty offset and {0} are three offsets") {
   std::vector<dcp::SavePlan> plans(2);
   for (auto& plan : plans)
-    for (const std::optional<dcp::Size>& offset : {std::optional<dcp::Size>{}, {dcp::Size{}}, {dcp::Size{0}}, {dcp::Size{0, 0}}})
+    for (const std::optional<dcp::Size>& offset :
+         {std::optional<dcp::Size>{}, {dcp::Size{}}, {dcp::Size{0}}, {dcp::Size{0, 0}}})
       plan.items.push_back({.index = {.fqn = "a", .offset = offset}});
 
   const auto result = dcp::dedup_tensors(plans);
@@ -157,9 +157,7 @@ TEST_CASE("indices that differ in the hint alone are one index") {
   REQUIRE(result[2].items.empty());
 }
 
-TEST_CASE("indices whose hashes are all equal are told apart") {
-  require_each_once<clashing>(numbers(500, 1));
-}
+TEST_CASE("indices whose hashes are all equal are told apart") { require_each_once<clashing>(numbers(500, 1)); }
 
 TEST_CASE("indices whose hashes differ in the upper bits alone are told apart") {
   require_each_once<identity_hashed>(numbers(3000, std::uint64_t{1} << 32));

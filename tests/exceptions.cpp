@@ -1,5 +1,6 @@
-// What a caller's types throw: an lvalue is untouched, and an rvalue too, as all that throws comes before its first change.
-// Each kind of operation is made to throw at its first use, at its second, and so on, until the call gets through.
+// What a caller's types throw: an lvalue is untouched, and an rvalue too, as all that throws comes before its first
+// change. Each kind of operation is made to throw at its first use, at its second, and so on, until the call gets
+// through.
 
 #include <dcp/dedup_tensors.hpp>
 
@@ -126,7 +127,8 @@ const test::lines before{"a b c d ", "x b a y y ", "", "a b c d z "};
 const test::lines after{"a b c d ", "x y ", "", "z "};
 const test::lines after_balanced{"a b ", "x y ", "", "c d z "};
 
-// Runs `call` on plans made anew, with the operation failing ever later, until it gets through; returns how often it failed.
+// Runs `call` on plans made anew, with the operation failing ever later, until it gets through; returns how often it
+// failed.
 template <class Plan, class Call>
 int failures(operation which, Call call, const test::lines& expected = after) {
   for (int spared = 0;; ++spared) {
@@ -174,7 +176,9 @@ const auto balance_rvalue_and_check = [](auto& plans) {
   return words_of(dcp::dedup_tensors(std::move(plans), {.keep = dcp::keep::balanced, .check_replicas = true}));
 };
 
-const auto check_rvalue = [](auto& plans) { return words_of(dcp::dedup_tensors(std::move(plans), {.check_replicas = true})); };
+const auto check_rvalue = [](auto& plans) {
+  return words_of(dcp::dedup_tensors(std::move(plans), {.check_replicas = true}));
+};
 
 using vector_plan = plan_with<std::vector<item>>;
 using list_plan = plan_with<std::list<item>>;
@@ -237,8 +241,10 @@ TEST_CASE("an rvalue is unchanged, whichever call of its hash, ==, storage_size 
 TEST_CASE("an lvalue is untouched, whichever call of its storage_size or comparison of replicas throws") {
   for (const operation which : {operation::storage_size, operation::same_data, operation::copy, operation::move}) {
     INFO(name_of(which));
-    REQUIRE(failures<vector_plan>(which, balance_lvalue_and_check, after_balanced) >= (which == operation::move ? 0 : 1));
-    REQUIRE(failures<sparing_plan>(which, balance_lvalue_and_check, after_balanced) >= (which == operation::move ? 0 : 1));
+    REQUIRE(failures<vector_plan>(which, balance_lvalue_and_check, after_balanced) >=
+            (which == operation::move ? 0 : 1));
+    REQUIRE(failures<sparing_plan>(which, balance_lvalue_and_check, after_balanced) >=
+            (which == operation::move ? 0 : 1));
   }
 }
 

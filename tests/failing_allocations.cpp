@@ -90,16 +90,17 @@ std::vector<dcp::SavePlan> replicas(std::size_t ranks, std::size_t items) {
   std::vector<dcp::SavePlan> plans(ranks);
   for (std::size_t rank = 0; rank != ranks; ++rank) {
     for (std::size_t i = 0; i != items; ++i)
-      plans[rank].items.push_back({.index = {.fqn = long_name(i), .offset = dcp::Size{0, 0}},
-                                   .tensor_data = dcp::TensorWriteData{.chunk = {.offsets = {0, 0}, .sizes = {4, 4}},
-                                                                       .properties = {},
-                                                                       .size = {4, 4}}});
+      plans[rank].items.push_back(
+          {.index = {.fqn = long_name(i), .offset = dcp::Size{0, 0}},
+           .tensor_data =
+               dcp::TensorWriteData{.chunk = {.offsets = {0, 0}, .sizes = {4, 4}}, .properties = {}, .size = {4, 4}}});
     plans[rank].items.push_back({.index = {.fqn = "rng_state." + std::to_string(rank)}});
   }
   return plans;
 }
 
-// Runs `call` on a copy of the plans with ever more allocations allowed, until it gets through; returns how often it failed.
+// Runs `call` on a copy of the plans with ever more allocations allowed, until it gets through; returns how often it
+// failed.
 template <class Plans, class Call>
 int failures(const Plans& plans, Call call, dcp::keep keep = dcp::keep::first) {
   const Plans expected = dcp::dedup_tensors(plans, {.keep = keep});
@@ -160,8 +161,8 @@ TEST_CASE("items in other containers are unchanged too, whichever allocation fai
   REQUIRE(failures(deques, find_then_erase) > 0);
 }
 
-// To move a std::deque can take an allocation (in libstdc++ it does). So an rvalue has to be moved into the result before
-// anything is erased: done the other way round, the caller has plans that are changed, and an exception.
+// To move a std::deque can take an allocation (in libstdc++ it does). So an rvalue has to be moved into the result
+// before anything is erased: done the other way round, the caller has plans that are changed, and an exception.
 TEST_CASE("plans in other containers are unchanged too, whichever allocation fails") {
   const auto plans = test::plans_of({"a b c d", "x c b y", "", "d a x z z"});
   const std::deque<test::plan> deque(plans.begin(), plans.end());

@@ -54,8 +54,8 @@ TEST_CASE("the keeper that is reported is the plan whose item stays") {
   REQUIRE(found.in(3)[2] == dcp::duplicate{.position = 3, .keeper = 1});
 }
 
-// Replicas mostly list the same items in the same order. These do so but for what the second list of each pair shows; where
-// the lists part, the items after that have to be found all the same.
+// Replicas mostly list the same items in the same order. These do so but for what the second list of each pair shows;
+// where the lists part, the items after that have to be found all the same.
 TEST_CASE("a replica's items are found wherever its order parts from that of the first") {
   const auto left_in_second = [](const char* first, const char* second) {
     return dcp::dedup_tensors(plans_of({first, second}))[1].items;

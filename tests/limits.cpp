@@ -1,5 +1,5 @@
-// Positions are numbers of 32 bits. More items than those can number are refused before anything is allocated or changed;
-// the containers here only claim to have as many, all of them the same one.
+// Positions are numbers of 32 bits. More items than those can number are refused before anything is allocated or
+// changed; the containers here only claim to have as many, all of them the same one.
 
 #include <dcp/dedup_tensors.hpp>
 

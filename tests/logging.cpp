@@ -187,8 +187,7 @@ TEST_CASE("the logger is called before any plan of an rvalue is changed") {
   std::vector<test::plan> seen;
 
   // Looks at the plans from inside the call that works on them.
-  const auto result =
-      dcp::dedup_tensors(std::move(plans), {.log = [&](const dcp::log_record&) { seen = plans; }});
+  const auto result = dcp::dedup_tensors(std::move(plans), {.log = [&](const dcp::log_record&) { seen = plans; }});
 
   REQUIRE(seen == before);
   REQUIRE(test::keys_of(result) == lines{"a b", "c"});
@@ -229,7 +228,7 @@ TEST_CASE("what a logger throws reaches the caller, and leaves an lvalue and an 
   REQUIRE(plans == before);
 }
 
-// --------------------------------------------------------------------------------------------------- the caller's place
+// -------------------------------------------------------------------------------------------------- the caller's place
 
 TEST_CASE("a record has the file and line of the caller's call") {
   const auto plans = plans_of({"a", "a"});
@@ -253,11 +252,9 @@ TEST_CASE("of a call over several lines a record has one of the lines") {
   log_book log;
 
   const std::size_t before = __LINE__;
-  const auto result = dcp::dedup_tensors(
-      plans,
-      {
-          .log = log.hook(),
-      });
+  const auto result = dcp::dedup_tensors(plans, {
+                                                    .log = log.hook(),
+                                                });
   const std::size_t after = __LINE__;
 
   REQUIRE(result[1].items.empty());

@@ -1,5 +1,5 @@
-// An lvalue is left as it was; the result is a copy, and, where plans can be copied without their items, one of only those
-// items that stay.
+// An lvalue is left as it was; the result is a copy, and, where plans can be copied without their items, one of only
+// those items that stay.
 
 #include <dcp/dedup_tensors.hpp>
 

@@ -3,7 +3,8 @@
 #if !__has_include(<catch2/catch_all.hpp>)
 #define CATCH_CONFIG_MAIN
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 takes fright at the <regex> in it, optimised and sanitized
+#pragma GCC diagnostic ignored \
+    "-Wmaybe-uninitialized"  // GCC 12 takes fright at the <regex> in it, optimised and sanitized
 #endif
 #endif
 #include "catch.hpp"

@@ -1,4 +1,5 @@
-// Plans of the plainest kind, made of words and shown as words: plans_of({"a b", "b c"}) are two plans of two items each.
+// Plans of the plainest kind, made of words and shown as words: plans_of({"a b", "b c"}) are two plans of two items
+// each.
 
 #ifndef DCP_TESTS_PLANS_HPP
 #define DCP_TESTS_PLANS_HPP

@@ -1,5 +1,5 @@
-// PyTorch's own test of dedup_tensors (test/distributed/checkpoint/test_dedup_tensors.py), and what its code does step by
-// step, on the types of save_plan.hpp. The four real dumps are in dedup_plans_program.cpp.
+// PyTorch's own test of dedup_tensors (test/distributed/checkpoint/test_dedup_tensors.py), and what its code does step
+// by step, on the types of save_plan.hpp. The four real dumps are in dedup_plans_program.cpp.
 
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
@@ -17,7 +17,8 @@ namespace {
 dcp::WriteItem whole_tensor(std::string fqn, std::int64_t size, dcp::WriteItemType type = dcp::WriteItemType::TENSOR) {
   return {.index = {.fqn = std::move(fqn), .offset = dcp::Size{0}},
           .type = type,
-          .tensor_data = dcp::TensorWriteData{.chunk = {.offsets = {0}, .sizes = {size}}, .properties = {}, .size = {size}}};
+          .tensor_data =
+              dcp::TensorWriteData{.chunk = {.offsets = {0}, .sizes = {size}}, .properties = {}, .size = {size}}};
 }
 
 // A duplicated shard that covers its whole tensor, and an item that no other plan has.
@@ -109,8 +110,8 @@ TEST_CASE("plans that have nothing in common come back as they are") {
   REQUIRE(dcp::dedup_tensors(plans) == plans);
 }
 
-// pytorch/xla issue 7919: PyTorch notes for each index the plans that have it, once for each item, and takes it out of all
-// those but the first. A plan that has an index twice follows itself in that list, so it loses both items.
+// pytorch/xla issue 7919: PyTorch notes for each index the plans that have it, once for each item, and takes it out of
+// all those but the first. A plan that has an index twice follows itself in that list, so it loses both items.
 TEST_CASE("an index that one plan alone names twice is not lost, as it is with PyTorch") {
   std::vector<dcp::SavePlan> plans(2);
   plans[0].items = {whole_tensor("tied", 4), whole_tensor("a", 1), whole_tensor("tied", 4)};

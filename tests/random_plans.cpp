@@ -1,5 +1,5 @@
-// Tens of thousands of random plan lists, each compared with the reference model: the decision, the result of an lvalue and of
-// an rvalue, and erasing. A list that fails is found again by its seed, which is printed.
+// Tens of thousands of random plan lists, each compared with the reference model: the decision, the result of an lvalue
+// and of an rvalue, and erasing. A list that fails is found again by its seed, which is printed.
 
 #include <dcp/dedup_tensors.hpp>
 
@@ -117,13 +117,13 @@ class random_lists {
     if (plan.empty()) return plan;
     const auto somewhere = [&] { return plan.begin() + static_cast<std::ptrdiff_t>(below(plan.size())); };
     switch (below(8)) {
-      case 0: plan.erase(somewhere(), plan.end()); break;                                   // cut short
-      case 1: plan.erase(plan.begin(), somewhere()); break;                                 // begins later
-      case 2: plan.erase(somewhere()); break;                                               // lacks an item
-      case 3: plan.insert(somewhere(), next_new_++); break;                                 // has one more
-      case 4: plan.insert(somewhere(), static_cast<std::uint32_t>(below(range_))); break;   // has one that may be known
-      case 5: std::rotate(plan.begin(), somewhere(), plan.end()); break;                    // in another order
-      case 6:                                                                               // in any order
+      case 0: plan.erase(somewhere(), plan.end()); break;                                  // cut short
+      case 1: plan.erase(plan.begin(), somewhere()); break;                                // begins later
+      case 2: plan.erase(somewhere()); break;                                              // lacks an item
+      case 3: plan.insert(somewhere(), next_new_++); break;                                // has one more
+      case 4: plan.insert(somewhere(), static_cast<std::uint32_t>(below(range_))); break;  // has one that may be known
+      case 5: std::rotate(plan.begin(), somewhere(), plan.end()); break;                   // in another order
+      case 6:                                                                              // in any order
         for (std::size_t i = plan.size(); i > 1; --i) std::swap(plan[i - 1], plan[below(i)]);
         break;
       default: break;  // the same
@@ -163,7 +163,7 @@ std::vector<To> converted(const std::vector<From>& plans) {
   return result;
 }
 
-// ------------------------------------------------------------------------------------------------------- the comparison
+// ------------------------------------------------------------------------------------------------------ the comparison
 
 template <class Plan>
 void compare_with_model(const std::vector<numbers>& lists) {
@@ -221,7 +221,9 @@ TEST_CASE("10000 random plan lists are deduplicated as the reference model does 
   compare_lists<plan<items<hashing::few_values>>>(3'000'000, 10'000);
 }
 
-TEST_CASE("10000 random plan lists are deduplicated as the reference model does it, where upper bits of a hash differ alone") {
+TEST_CASE(
+    "10000 random plan lists are deduplicated as the reference model does it, where upper bits of a hash differ "
+    "alone") {
   compare_lists<plan<items<hashing::upper_bits>>>(4'000'000, 10'000);
 }
 
@@ -229,7 +231,8 @@ TEST_CASE("10000 random lists of plans that are copied without items are dedupli
   compare_lists<sparing_plan<items<hashing::identity>>>(5'000'000, 10'000);
 }
 
-TEST_CASE("3000 random plan lists each are deduplicated as the reference model does it, for items in other containers") {
+TEST_CASE(
+    "3000 random plan lists each are deduplicated as the reference model does it, for items in other containers") {
   compare_lists<plan<std::deque<item<hashing::identity>>>>(6'000'000, 3'000);
   compare_lists<plan<std::list<item<hashing::identity>>>>(7'000'000, 3'000);
   compare_lists<plan<std::forward_list<item<hashing::few_values>>>>(8'000'000, 3'000);

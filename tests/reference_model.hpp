@@ -1,4 +1,5 @@
-// dedup_tensors once more, written to be seen to be right and for nothing else: a map tells which plan has an index already.
+// dedup_tensors once more, written to be seen to be right and for nothing else: a map tells which plan has an index
+// already.
 
 #ifndef DCP_TESTS_REFERENCE_MODEL_HPP
 #define DCP_TESTS_REFERENCE_MODEL_HPP
@@ -13,8 +14,8 @@ namespace test {
 
 template <class Plan>
 struct expectation {
-  std::vector<Plan> plans;                                // what is left
-  std::vector<std::vector<dcp::duplicate>> redundant;     // by plan
+  std::vector<Plan> plans;                             // what is left
+  std::vector<std::vector<dcp::duplicate>> redundant;  // by plan
 };
 
 // For plans in a vector with items in a vector, whose `index` can be ordered: so neither a hash nor a table takes part.

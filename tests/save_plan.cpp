@@ -1,4 +1,5 @@
-// The value types of save_plan.hpp: PyTorch's fields in PyTorch's order, ==, the hash, sizes in bytes, and Python's repr.
+// The value types of save_plan.hpp: PyTorch's fields in PyTorch's order, ==, the hash, sizes in bytes, and Python's
+// repr.
 
 #include <dcp/save_plan.hpp>
 
@@ -41,11 +42,12 @@ std::string repr(const Value& value) {
 std::size_t hash_of(const MetadataIndex& index) { return std::hash<MetadataIndex>{}(index); }
 
 WriteItem tensor(Dtype dtype, Size size, Size chunk_sizes) {
-  return {.index = {.fqn = "w", .offset = Size(size.size(), 0)},
-          .type = WriteItemType::SHARD,
-          .tensor_data = dcp::TensorWriteData{.chunk = {.offsets = Size(size.size(), 0), .sizes = std::move(chunk_sizes)},
-                                              .properties = {.dtype = dtype},
-                                              .size = std::move(size)}};
+  return {
+      .index = {.fqn = "w", .offset = Size(size.size(), 0)},
+      .type = WriteItemType::SHARD,
+      .tensor_data = dcp::TensorWriteData{.chunk = {.offsets = Size(size.size(), 0), .sizes = std::move(chunk_sizes)},
+                                          .properties = {.dtype = dtype},
+                                          .size = std::move(size)}};
 }
 
 WriteItem whole_tensor(Dtype dtype, const Size& size) { return tensor(dtype, size, size); }
@@ -56,7 +58,7 @@ WriteItem bytes(std::optional<dcp::BytesIOWriteData> data) {
 
 }  // namespace
 
-// ----------------------------------------------------------------------------------------------------------- the fields
+// ---------------------------------------------------------------------------------------------------------- the fields
 
 TEST_CASE("the types have PyTorch's fields, in PyTorch's order") {
   const auto [fqn, offset, index] = MetadataIndex{"w", Size{4, 0}, 1};
@@ -71,7 +73,8 @@ TEST_CASE("the types have PyTorch's fields, in PyTorch's order") {
   REQUIRE(chunk.offsets == Size{4, 0});
   REQUIRE(chunk.sizes == Size{2, 3});
 
-  const dcp::TensorProperties properties{Dtype::int8, dcp::Layout::sparse_coo, true, dcp::MemoryFormat::channels_last, true};
+  const dcp::TensorProperties properties{Dtype::int8, dcp::Layout::sparse_coo, true, dcp::MemoryFormat::channels_last,
+                                         true};
   REQUIRE(properties.dtype == Dtype::int8);
   REQUIRE(properties.layout == dcp::Layout::sparse_coo);
   REQUIRE(properties.requires_grad);
@@ -154,7 +157,8 @@ TEST_CASE("values differ if any field does, but for the hint of an index") {
   REQUIRE(differs([](WriteItem& it) { it.tensor_data->properties.dtype = Dtype::int32; }));
   REQUIRE(differs([](WriteItem& it) { it.tensor_data->properties.layout = dcp::Layout::sparse_csr; }));
   REQUIRE(differs([](WriteItem& it) { it.tensor_data->properties.requires_grad = true; }));
-  REQUIRE(differs([](WriteItem& it) { it.tensor_data->properties.memory_format = dcp::MemoryFormat::preserve_format; }));
+  REQUIRE(
+      differs([](WriteItem& it) { it.tensor_data->properties.memory_format = dcp::MemoryFormat::preserve_format; }));
   REQUIRE(differs([](WriteItem& it) { it.tensor_data->properties.pin_memory = true; }));
   REQUIRE(differs([](WriteItem& it) { it.tensor_data->size[1] = 3; }));
   REQUIRE(differs([](WriteItem& it) { it.tensor_data.reset(); }));
@@ -185,7 +189,7 @@ TEST_CASE("without_items is a copy of all else") {
   REQUIRE(plan.items.size() == 1);
 }
 
-// --------------------------------------------------------------------------------------------------- the index's identity
+// ------------------------------------------------------------------------------------------------ the index's identity
 
 TEST_CASE("indices are equal if their names and offsets are; the hint takes no part") {
   const MetadataIndex index{"w", Size{4, 0}, 1};
@@ -250,8 +254,9 @@ TEST_CASE("every byte of a name, its length and every part of an offset changes 
 
 namespace {
 
-// Throws as many balls as there are boxes: any twelve bits of the hash in a row choose one of 4096. By chance 63 % of the
-// boxes are hit; a tenth of that is allowed either way. A hash that leaves bits as they are, or repeats itself, is far off.
+// Throws as many balls as there are boxes: any twelve bits of the hash in a row choose one of 4096. By chance 63 % of
+// the boxes are hit; a tenth of that is allowed either way. A hash that leaves bits as they are, or repeats itself, is
+// far off.
 void require_spread(const std::vector<MetadataIndex>& indices) {
   REQUIRE(indices.size() == 4096);
   for (unsigned shift = 0; shift + 12 <= sizeof(std::size_t) * 8; ++shift) {
@@ -299,7 +304,7 @@ TEST_CASE("chunks of one tensor spread over the low and high bits of the hash") 
   require_spread(grid);
 }
 
-// ------------------------------------------------------------------------------------------------------------- the sizes
+// ----------------------------------------------------------------------------------------------------------- the sizes
 
 TEST_CASE("tensor_storage_size is the bytes of the whole tensor, storage_size those of the chunk") {
   const WriteItem item = tensor(Dtype::bfloat16, {8, 3}, {4, 3});
@@ -351,12 +356,12 @@ TEST_CASE("a negative extent throws std::invalid_argument") {
 
 TEST_CASE("dtypes have PyTorch's names and sizes") {
   const std::vector<std::pair<std::string_view, std::int64_t>> expected{
-      {"float32", 4},       {"float64", 8},         {"float16", 2},     {"bfloat16", 2},        {"complex32", 4},
-      {"complex64", 8},     {"complex128", 16},     {"int8", 1},        {"int16", 2},           {"int32", 4},
-      {"int64", 8},         {"uint8", 1},           {"uint16", 2},      {"uint32", 4},          {"uint64", 8},
-      {"bool", 1},          {"float8_e4m3fn", 1},   {"float8_e5m2", 1}, {"float8_e4m3fnuz", 1}, {"float8_e5m2fnuz", 1},
-      {"qint8", 1},         {"quint8", 1},          {"qint32", 4},      {"quint4x2", 1},        {"quint2x4", 1},
-      {"bits8", 1},         {"bits16", 2},          {"uint4", 1}};
+      {"float32", 4},   {"float64", 8},       {"float16", 2},     {"bfloat16", 2},        {"complex32", 4},
+      {"complex64", 8}, {"complex128", 16},   {"int8", 1},        {"int16", 2},           {"int32", 4},
+      {"int64", 8},     {"uint8", 1},         {"uint16", 2},      {"uint32", 4},          {"uint64", 8},
+      {"bool", 1},      {"float8_e4m3fn", 1}, {"float8_e5m2", 1}, {"float8_e4m3fnuz", 1}, {"float8_e5m2fnuz", 1},
+      {"qint8", 1},     {"quint8", 1},        {"qint32", 4},      {"quint4x2", 1},        {"quint2x4", 1},
+      {"bits8", 1},     {"bits16", 2},        {"uint4", 1}};
   for (const auto& [name, size] : expected) {
     INFO(name);
     const std::optional<Dtype> dtype = dcp::parse_dtype(name);
@@ -372,7 +377,7 @@ TEST_CASE("dtypes have PyTorch's names and sizes") {
   }
 }
 
-// -------------------------------------------------------------------------------------------------------- Python's repr
+// ------------------------------------------------------------------------------------------------------- Python's repr
 
 TEST_CASE("an index is printed as Python prints it") {
   REQUIRE(repr(MetadataIndex{"a", Size{0}}) == "MetadataIndex(fqn='a', offset=torch.Size([0]), index=None)");

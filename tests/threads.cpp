@@ -1,5 +1,5 @@
-// Many threads at the same plans: the library has no state of its own, and a constant plan is read alone. What a race would
-// be is seen by ThreadSanitizer: the preset `tsan`.
+// Many threads at the same plans: the library has no state of its own, and a constant plan is read alone. What a race
+// would be is seen by ThreadSanitizer: the preset `tsan`.
 
 #include <dcp/dedup_tensors.hpp>
 

@@ -222,14 +222,12 @@ concept like_metadata_index = requires(const Index& index) {
 };
 
 template <class Item>
-concept appends_key = requires(const index_of<Item>& index, std::string& bytes) {
-  write_item_traits<Item>::append_key(index, bytes);
-};
+concept appends_key =
+    requires(const index_of<Item>& index, std::string& bytes) { write_item_traits<Item>::append_key(index, bytes); };
 
 template <class Index>
-concept has_ready_made_key =
-    (std::convertible_to<const Index&, std::string_view> && !std::is_pointer_v<Index>) || like_metadata_index<Index> ||
-    told_by_bytes<Index>;
+concept has_ready_made_key = (std::convertible_to<const Index&, std::string_view> && !std::is_pointer_v<Index>) ||
+                             like_metadata_index<Index> || told_by_bytes<Index>;
 
 inline void append_size(const auto& size, std::string& bytes) {
   append_number(bytes, size.size());
@@ -927,8 +925,8 @@ class plan_of_rank {
   const options& settings_;
   const std::uint32_t rank_;
   std::vector<const item_type*> items_;
-  std::string bytes_;               // the records of all items …
-  std::vector<std::size_t> ends_;   // … and where each ends
+  std::string bytes_;              // the records of all items …
+  std::vector<std::size_t> ends_;  // … and where each ends
   std::vector<std::uint64_t> hashes_;
   std::vector<bool> redundant_;
   bool is_read_ = false;
@@ -971,8 +969,7 @@ std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const option
   ranks.together([&] {
     if (!settings.check_replicas) redundant = own.redundant();
     if constexpr (!in_place) copy.emplace(std::as_const(plan));
-    if (settings.log && !redundant.empty())
-      settings.log({log_level::info, own.removal_message(redundant), where});
+    if (settings.log && !redundant.empty()) settings.log({log_level::info, own.removal_message(redundant), where});
   });
   // Nothing throws from here on, as long as the item's move does not.
   if constexpr (in_place) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // PyTorch's save plans as C++ value types, for whoever has none of their own: the names and fields of
-// torch/distributed/checkpoint/planner.py and metadata.py, in their order (PyTorch 2.7; what 2.6 lacks is optional here).
+// torch/distributed/checkpoint/planner.py and metadata.py, in their order (PyTorch 2.7; what 2.6 lacks is optional
+// here).
 //
 //     dcp::SavePlan plan{.items = {{.index = {.fqn = "layer.weight", .offset = {{0, 0}}},
 //                                   .type = dcp::WriteItemType::TENSOR,
@@ -9,8 +10,8 @@
 //                                                                       .properties = {.dtype = dcp::Dtype::bfloat16},
 //                                                                       .size = {4, 8}}}}};
 //
-// All are regular (copies, ==) and print themselves to a std::ostream as Python's repr shows them. Standard library alone;
-// works without the library's other headers, and they without it.
+// All are regular (copies, ==) and print themselves to a std::ostream as Python's repr shows them. Standard library
+// alone; works without the library's other headers, and they without it.
 
 #ifndef DCP_SAVE_PLAN_HPP
 #define DCP_SAVE_PLAN_HPP
@@ -40,9 +41,9 @@ using Size = std::vector<std::int64_t>;
 
 /// What names a write item: the tensor and the chunk of it.
 struct MetadataIndex {
-  std::string fqn;                            ///< fully qualified name
-  std::optional<Size> offset = {};            ///< of the chunk, if it is a tensor's; none, {} and {0} are three offsets
-  std::optional<std::int64_t> index = {};     ///< a hint where to look first; takes no part in == and the hash
+  std::string fqn;                         ///< fully qualified name
+  std::optional<Size> offset = {};         ///< of the chunk, if it is a tensor's; none, {} and {0} are three offsets
+  std::optional<std::int64_t> index = {};  ///< a hint where to look first; takes no part in == and the hash
 
   friend bool operator==(const MetadataIndex& a, const MetadataIndex& b) {
     return a.offset == b.offset && a.fqn == b.fqn;
@@ -66,6 +67,7 @@ struct ChunkStorageMetadata {
   friend bool operator==(const ChunkStorageMetadata&, const ChunkStorageMetadata&) = default;
 };
 
+// clang-format off
 /// The type of a tensor's elements (torch.dtype).
 enum class Dtype : std::uint8_t {
   float32, float64, float16, bfloat16, complex32, complex64, complex128,
@@ -90,6 +92,7 @@ inline constexpr DtypeFacts dtype_facts[] = {
     {"qint32", 4}, {"quint4x2", 1}, {"quint2x4", 1}, {"bits1x8", 1}, {"bits2x4", 1}, {"bits4x2", 1}, {"bits8", 1},
     {"bits16", 2}, {"int1", 1}, {"int2", 1}, {"int3", 1}, {"int4", 1}, {"int5", 1}, {"int6", 1}, {"int7", 1},
     {"uint1", 1}, {"uint2", 1}, {"uint3", 1}, {"uint4", 1}, {"uint5", 1}, {"uint6", 1}, {"uint7", 1}};
+// clang-format on
 
 }  // namespace detail
 
@@ -233,7 +236,8 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
     high = load(at + left - 4, 4);
   } else if (left > 0) {
     low = static_cast<unsigned char>(at[0]);
-    high = static_cast<std::uint64_t>(static_cast<unsigned char>(at[left / 2])) << 8 | static_cast<unsigned char>(at[left - 1]);
+    high = static_cast<std::uint64_t>(static_cast<unsigned char>(at[left / 2])) << 8 |
+           static_cast<unsigned char>(at[left - 1]);
   }
   return multiply_fold(low ^ hash_b, high ^ hash);
 }
@@ -346,8 +350,8 @@ inline std::ostream& operator<<(std::ostream& out, MemoryFormat value) {
 inline std::ostream& operator<<(std::ostream& out, const TensorProperties& value) {
   return out << "TensorProperties(dtype=" << value.dtype << ", layout=" << value.layout
              << ", requires_grad=" << detail::python_bool(value.requires_grad)
-             << ", memory_format=" << value.memory_format
-             << ", pin_memory=" << detail::python_bool(value.pin_memory) << ')';
+             << ", memory_format=" << value.memory_format << ", pin_memory=" << detail::python_bool(value.pin_memory)
+             << ')';
 }
 
 inline std::ostream& operator<<(std::ostream& out, const TensorWriteData& value) {

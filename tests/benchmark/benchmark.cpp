@@ -1,10 +1,11 @@
-// What find_duplicates and dedup_tensors cost, beside the floor (hashing every index once) and beside hash sets; prints a
-// table of the measured figures and the goals.
+// What find_duplicates and dedup_tensors cost, beside the floor (hashing every index once) and beside hash sets; prints
+// a table of the measured figures and the goals.
 //
 //     benchmark [--quick] [--csv FILE]
 //
-// All that is compared is run in turns in one process, and the best of several rounds counts. The exit status is 1 if a goal
-// is missed by more than 20 %, or if two ways disagree on what is redundant. --quick runs small lists for that alone.
+// All that is compared is run in turns in one process, and the best of several rounds counts. The exit status is 1 if a
+// goal is missed by more than 20 %, or if two ways disagree on what is redundant. --quick runs small lists for that
+// alone.
 
 #include <algorithm>
 #include <chrono>
@@ -76,7 +77,10 @@ void report(const std::string& types, const std::string& what, double ratio, dou
   const bool missed = timed && (at_least ? ratio < goal / 1.2 : ratio > goal * 1.2);
   failed = failed || missed;
   std::printf("| %s | %s | %.2f | %s %.2f | %s |\n", types.c_str(), what.c_str(), ratio,
-              at_least ? "at least" : "at most", goal, met ? "met" : missed ? "MISSED" : "nearly");
+              at_least ? "at least" : "at most", goal,
+              met      ? "met"
+              : missed ? "MISSED"
+                       : "nearly");
 }
 
 template <class Plans>
@@ -148,7 +152,10 @@ void measure_decision(const std::string& types, const layout& like, bool quick, 
   }
   const bool replicated = like.replicas > 2;
   report(types, like.name + ": find_duplicates over the floor", ours / floor,
-         !replicated ? 2.0 : like.name == "ddp" ? 1.1 : 1.25, false, !quick);
+         !replicated          ? 2.0
+         : like.name == "ddp" ? 1.1
+                              : 1.25,
+         false, !quick);
   report(types, like.name + ": the fastest hash set over find_duplicates", fastest_set / ours, replicated ? 1.4 : 2.0,
          true, !quick);
   if (like.replicas > 2 && like.shards > 1)
@@ -173,30 +180,32 @@ void measure_whole(const std::string& types, const layout& like, bool quick) {
   }
   check(same, "the port of PyTorch");
 
-  std::vector<contender> contenders = {
-      {"dedup_tensors", [&] {
-         Plans copy = plans;
-         return seconds([&] { copy = dcp::dedup_tensors(std::move(copy)); });
-       }},
-      {"port of PyTorch", [&] {
-         Plans copy = plans;
-         return seconds([&] { port_of_pytorch(copy); });
-       }},
-      {"find_duplicates", [&] {
-         const Plans copy = plans;  // in the cache as much as the others
-         return seconds([&] { sink = dcp::find_duplicates(copy).size(); });
-       }},
-      {"destroying what goes", [&] {
-         Plans copy = plans;
-         auto taken = take_redundant(copy, found);
-         return seconds([&] { taken.clear(); });
-       }}};
+  std::vector<contender> contenders = {{"dedup_tensors",
+                                        [&] {
+                                          Plans copy = plans;
+                                          return seconds([&] { copy = dcp::dedup_tensors(std::move(copy)); });
+                                        }},
+                                       {"port of PyTorch",
+                                        [&] {
+                                          Plans copy = plans;
+                                          return seconds([&] { port_of_pytorch(copy); });
+                                        }},
+                                       {"find_duplicates",
+                                        [&] {
+                                          const Plans copy = plans;  // in the cache as much as the others
+                                          return seconds([&] { sink = dcp::find_duplicates(copy).size(); });
+                                        }},
+                                       {"destroying what goes", [&] {
+                                          Plans copy = plans;
+                                          auto taken = take_redundant(copy, found);
+                                          return seconds([&] { taken.clear(); });
+                                        }}};
   run_in_turns(contenders, quick ? 1 : 5);
   for (const contender& each : contenders)
     std::fprintf(stderr, "%-12s %-10s %-20s %8.2f ns an item\n", types.c_str(), like.name.c_str(), each.name.c_str(),
                  each.best / static_cast<double>(items_in(plans)) * 1e9);
-  report(types, like.name + ": the port of PyTorch over dedup_tensors", contenders[1].best / contenders[0].best, 5, true,
-         !quick);
+  report(types, like.name + ": the port of PyTorch over dedup_tensors", contenders[1].best / contenders[0].best, 5,
+         true, !quick);
   report(types, like.name + ": dedup_tensors over find_duplicates + destroying",
          contenders[0].best / (contenders[2].best + contenders[3].best), 1.15, false, !quick);
 }
@@ -227,10 +236,9 @@ void measure_growth(const std::string& types, bool quick) {
   for (const std::size_t size : {0, 1}) {
     const layout like{"mixed", 2, quick ? 2 + size : size == 0 ? 43u : 4340u};  // 0.1 and 10 million items
     const std::vector<Plan> plans = make_plans<Plan>(like);
-    std::vector<contender> contenders = {{"floor", [&] { return seconds([&] { sink = hash_all(plans); }); }},
-                                         {"find_duplicates", [&] {
-                                            return seconds([&] { sink = dcp::find_duplicates(plans).size(); });
-                                          }}};
+    std::vector<contender> contenders = {
+        {"floor", [&] { return seconds([&] { sink = hash_all(plans); }); }},
+        {"find_duplicates", [&] { return seconds([&] { sink = dcp::find_duplicates(plans).size(); }); }}};
     run_in_turns(contenders, quick ? 1 : size == 0 ? 50 : 3);
     floor[size] = contenders[0].best / static_cast<double>(items_in(plans));
     ours[size] = contenders[1].best / static_cast<double>(items_in(plans));
@@ -297,15 +305,11 @@ void measure_hostile_hash(bool quick) {
 
 template <class Plan>
 void measure_types(const std::string& types, bool quick, std::FILE* csv) {
-  const std::vector<layout> layouts = quick ? std::vector<layout>{{"ddp", 4, 1}, {"hsdp 4x2", 4, 2}, {"mixed 2x4", 2, 4},
-                                                                  {"fsdp 4", 1, 4}}
-                                            : std::vector<layout>{{"ddp", 64, 1},
-                                                                  {"hsdp 64x8", 64, 8},
-                                                                  {"hsdp 128x8", 128, 8},
-                                                                  {"mixed 2x128", 2, 128},
-                                                                  {"mixed 2x512", 2, 512},
-                                                                  {"fsdp 512", 1, 512},
-                                                                  {"fsdp 1024", 1, 1024}};
+  const std::vector<layout> layouts =
+      quick ? std::vector<layout>{{"ddp", 4, 1}, {"hsdp 4x2", 4, 2}, {"mixed 2x4", 2, 4}, {"fsdp 4", 1, 4}}
+            : std::vector<layout>{{"ddp", 64, 1},          {"hsdp 64x8", 64, 8},    {"hsdp 128x8", 128, 8},
+                                  {"mixed 2x128", 2, 128}, {"mixed 2x512", 2, 512}, {"fsdp 512", 1, 512},
+                                  {"fsdp 1024", 1, 1024}};
   for (const layout& like : layouts) measure_decision<Plan>(types, like, quick, csv);
   measure_whole<Plan>(types, layouts[0], quick);
   measure_whole<Plan>(types, layouts[1], quick);

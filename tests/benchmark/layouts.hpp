@@ -1,5 +1,5 @@
-// The plan lists that the benchmark measures: 1,152 items a rank, as a Llama of 32 layers with its optimizer state plans
-// them, in four parallel layouts; for the ready-made types and for types of a caller's own.
+// The plan lists that the benchmark measures: 1,152 items a rank, as a Llama of 32 layers with its optimizer state
+// plans them, in four parallel layouts; for the ready-made types and for types of a caller's own.
 
 #ifndef DCP_BENCHMARK_LAYOUTS_HPP
 #define DCP_BENCHMARK_LAYOUTS_HPP

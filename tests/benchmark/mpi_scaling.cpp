@@ -61,9 +61,9 @@ constexpr std::size_t items_a_rank = 1152;
 // A Llama's training state: 32 layers of 9 tensors, each with its two moments, sharded by rows, and a replicated step.
 // hsdp: two replicas of the shards, by the two halves of the ranks; fsdp: one; ddp: every rank has everything.
 dcp::SavePlan plan_of(layout kind, int rank, int ranks) {
-  constexpr const char* tensors[] = {"attention.wq.weight",      "attention.wk.weight",    "attention.wv.weight",
-                                     "attention.wo.weight",      "feed_forward.w1.weight", "feed_forward.w2.weight",
-                                     "feed_forward.w3.weight",   "attention_norm.weight",  "ffn_norm.weight"};
+  constexpr const char* tensors[] = {"attention.wq.weight",    "attention.wk.weight",    "attention.wv.weight",
+                                     "attention.wo.weight",    "feed_forward.w1.weight", "feed_forward.w2.weight",
+                                     "feed_forward.w3.weight", "attention_norm.weight",  "ffn_norm.weight"};
   const int shards = kind == layout::hsdp ? std::max(1, ranks / 2) : kind == layout::fsdp ? ranks : 1;
   dcp::SavePlan plan;
   plan.items.reserve(items_a_rank);
@@ -193,9 +193,7 @@ traffic calculate(layout kind, int ranks, int few) {
   return all;
 }
 
-double most(const traffic& all) {
-  return static_cast<double>(*std::max_element(all.bytes.begin(), all.bytes.end()));
-}
+double most(const traffic& all) { return static_cast<double>(*std::max_element(all.bytes.begin(), all.bytes.end())); }
 
 double mean(const traffic& all) {
   double sum = 0;
@@ -286,12 +284,13 @@ int main(int arguments, char** words) {
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
 
   if (rank == 0)
-    std::printf("Measured: %zu items a rank (HSDP, 2 replicas), `keep::first`; kB that the busiest rank sends and "
-                "receives.\n\n"
-                "| ranks | a plan's keys, kB | across ranks, kB | times its keys | gathered, kB | times its keys "
-                "| across ranks, ms | gathered, ms |\n"
-                "|--:|--:|--:|--:|--:|--:|--:|--:|\n",
-                items_a_rank);
+    std::printf(
+        "Measured: %zu items a rank (HSDP, 2 replicas), `keep::first`; kB that the busiest rank sends and "
+        "receives.\n\n"
+        "| ranks | a plan's keys, kB | across ranks, kB | times its keys | gathered, kB | times its keys "
+        "| across ranks, ms | gathered, ms |\n"
+        "|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        items_a_rank);
   for (int members = 2; members <= ranks; members *= 2) {
     MPI_Comm comm = MPI_COMM_NULL;
     MPI_Comm_split(MPI_COMM_WORLD, rank < members ? 0 : MPI_UNDEFINED, rank, &comm);
@@ -307,10 +306,11 @@ int main(int arguments, char** words) {
   }
   MPI_Finalize();
   if (rank == 0) {
-    std::printf("\nCalculated, not measured: the same for more ranks.\n\n"
-                "| plans | ranks | a plan's keys, kB | mean rank, kB | busiest rank, kB | times its keys "
-                "| gathered: rank 0, MB | times its keys |\n"
-                "|:--|--:|--:|--:|--:|--:|--:|--:|\n");
+    std::printf(
+        "\nCalculated, not measured: the same for more ranks.\n\n"
+        "| plans | ranks | a plan's keys, kB | mean rank, kB | busiest rank, kB | times its keys "
+        "| gathered: rank 0, MB | times its keys |\n"
+        "|:--|--:|--:|--:|--:|--:|--:|--:|\n");
     calculated_rows();
   }
   return 0;

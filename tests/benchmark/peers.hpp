@@ -1,5 +1,5 @@
-// What dcp::find_duplicates is measured against: the floor, and what a good engineer would write with a hash set. All use
-// the same hash, and all but the floor return the redundant items as {plan, position}.
+// What dcp::find_duplicates is measured against: the floor, and what a good engineer would write with a hash set. All
+// use the same hash, and all but the floor return the redundant items as {plan, position}.
 
 #ifndef DCP_BENCHMARK_PEERS_HPP
 #define DCP_BENCHMARK_PEERS_HPP
@@ -49,7 +49,8 @@ struct equal_behind {
 
 template <class Plans>
 using index_type = std::remove_cvref_t<decltype(index_of(
-    *dcp::save_plan_traits<typename Plans::value_type>::items(std::declval<const typename Plans::value_type&>()).begin()))>;
+    *dcp::save_plan_traits<typename Plans::value_type>::items(std::declval<const typename Plans::value_type&>())
+         .begin()))>;
 
 template <template <class...> class Set, class Plans>
 redundant_items find_with(const Plans& plans) {

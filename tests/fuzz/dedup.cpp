@@ -24,7 +24,7 @@
 namespace fuzz {
 namespace {
 
-// -------------------------------------------------------------------------------------------------- types of every kind
+// ------------------------------------------------------------------------------------------------- types of every kind
 
 enum class hashing { identity, upper_bits, few_values, zero };
 
@@ -86,7 +86,7 @@ struct dcp::write_item_traits<fuzz::item> {
 namespace fuzz {
 namespace {
 
-// ---------------------------------------------------------------------------------------------- what the bytes stand for
+// -------------------------------------------------------------------------------------------- what the bytes stand for
 
 // An item without the type of its index.
 struct entry {
@@ -133,7 +133,8 @@ class reader {
       const std::size_t begin = from.empty() ? 0 : next() % from.size();
       const std::size_t count = std::min<std::size_t>(from.size() - begin, byte == 0xEF ? from.size() : next());
       for (std::size_t i = 0; i != count; ++i) add(plans.back(), from[begin + i]);
-    } else if (byte >= 0xD0) {  // many new indices: past a block of look-ups, and past what a table holds before it grows
+    } else if (byte >=
+               0xD0) {  // many new indices: past a block of look-ups, and past what a table holds before it grows
       const std::size_t count = (byte - 0xCFu) * 4;
       for (std::size_t i = 0; i != count; ++i) add(plans.back(), {next_new_++, i % 3, 0});
     } else {
@@ -178,7 +179,7 @@ std::vector<Plan> build(const input& in) {
   return plans;
 }
 
-// ------------------------------------------------------------------------------------------------------- the comparison
+// ------------------------------------------------------------------------------------------------------ the comparison
 
 using decision = std::vector<std::vector<dcp::duplicate>>;
 
@@ -212,7 +213,8 @@ decision modelled(const std::vector<plan<std::vector<item>>>& plans, const dcp::
 }
 
 // The item that writes the index of `redundant`: the first in its keeper.
-const item& writer_of(const std::vector<plan<std::vector<item>>>& plans, const dcp::duplicate& redundant, const key& index) {
+const item& writer_of(const std::vector<plan<std::vector<item>>>& plans, const dcp::duplicate& redundant,
+                      const key& index) {
   require(redundant.keeper < plans.size(), "a keeper is one of the plans");
   const auto& items = plans[redundant.keeper].items;
   const auto writer = std::find_if(items.begin(), items.end(), [&](const item& it) { return it.index == index; });

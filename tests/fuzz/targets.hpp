@@ -1,5 +1,5 @@
-// What is fuzzed: functions that take any bytes, and throw only where the library breaks a promise. libFuzzer searches with
-// them (libfuzzer.cpp), and the unit tests run them on the corpus (replay.cpp): the two cannot drift apart.
+// What is fuzzed: functions that take any bytes, and throw only where the library breaks a promise. libFuzzer searches
+// with them (libfuzzer.cpp), and the unit tests run them on the corpus (replay.cpp): the two cannot drift apart.
 
 #ifndef DCP_TESTS_FUZZ_TARGETS_HPP
 #define DCP_TESTS_FUZZ_TARGETS_HPP

@@ -112,9 +112,8 @@ dcp::options options_with(dcp::keep keep, bool check) {
 }
 
 test::outcome<fragile_plan> call(fragile_plan& plan, const dcp::options& options, int few) {
-  return test::outcome_of([&] {
-    return dcp::detail::dedup_tensors(std::move(plan), MPI_COMM_WORLD, options, {}, tuning{.few = few});
-  });
+  return test::outcome_of(
+      [&] { return dcp::detail::dedup_tensors(std::move(plan), MPI_COMM_WORLD, options, {}, tuning{.few = few}); });
 }
 
 // What the ranks say of a failure on `failed`, which says `own` itself.
@@ -232,9 +231,9 @@ void no_data_to_check(test::program& tests) {
   if (rank != 0) plan.items.clear();
   const auto result =
       test::outcome_of([&] { return dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.check_replicas = true}); });
-  tests.check(result.error ==
-                  "invalid_argument: dcp: across ranks check_replicas wants write_item_traits<Item>::append_data",
-              result.error);
+  tests.check(
+      result.error == "invalid_argument: dcp: across ranks check_replicas wants write_item_traits<Item>::append_data",
+      result.error);
 }
 
 void too_much_to_balance(test::program& tests) {
@@ -255,7 +254,8 @@ void too_much_to_balance(test::program& tests) {
   plan = {{{"a", 0, rank == 0 ? -1 : 1}}, 0};
   result = test::outcome_of(balance);
   tests.check(result.error == expected_error(0, "invalid_argument: dcp: an item's storage_size is negative",
-                                             "dcp: an item's storage_size is negative"), result.error);
+                                             "dcp: an item's storage_size is negative"),
+              result.error);
 }
 
 void unfit_communicators(test::program& tests) {

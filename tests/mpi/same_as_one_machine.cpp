@@ -244,7 +244,8 @@ void public_function(test::program& tests) {
 
   dcp::log_record record;
   const auto log = [&](const dcp::log_record& logged) { record = logged; };
-  const auto result = dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.log = log}); const int here = __LINE__;
+  const auto result = dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.log = log});
+  const int here = __LINE__;
   tests.check(result == expected, "the result differs");
   if (rank != 0) {
     tests.check(std::string_view(record.where.file_name()).ends_with("same_as_one_machine.cpp"), "the file differs");

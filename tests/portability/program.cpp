@@ -1,5 +1,5 @@
-// A small program of all public functions, for compilers and flags that the unit tests cannot be built with: no test library,
-// no exceptions. Two files of it, this and other.cpp, include all headers: what is not inline fails to link.
+// A small program of all public functions, for compilers and flags that the unit tests cannot be built with: no test
+// library, no exceptions. Two files of it, this and other.cpp, include all headers: what is not inline fails to link.
 
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
