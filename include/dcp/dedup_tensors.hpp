@@ -644,27 +644,36 @@ void append_index(std::string& text, const Index& index, std::uint32_t position)
   }
 }
 
+// What one plan loses. `left` counts what all plans lose and is not in the text yet.
+template <class IndexAt>
+void append_removed(std::string& text, std::size_t plan, std::span<const duplicate> redundant, const IndexAt& index_at,
+                    std::size_t max_message, std::size_t& left) {
+  text += std::to_string(plan) + ": [";
+  const char* between = "";
+  for (const duplicate& each : redundant) {
+    text += between;
+    between = ", ";
+    if (text.size() >= max_message) {
+      text += std::to_string(std::exchange(left, 0)) + " more";
+      break;
+    }
+    append_index(text, index_at(each.position), each.position);
+    --left;
+  }
+  text += ']';
+}
+
 template <class Items>
 std::string removal_message(const Items& items, const duplicates& found, std::size_t max_message) {
   std::string text = "Duplicate keys to remove: {";
   std::size_t left = found.size();
-  const char* between_plans = "";
+  const char* between = "";
   for (std::size_t plan = 0; plan != found.plans() && left != 0; ++plan) {
     if (found.in(plan).empty()) continue;
-    text += between_plans + std::to_string(plan) + ": [";
-    between_plans = ", ";
-    const char* between = "";
-    for (const duplicate& each : found.in(plan)) {
-      text += between;
-      between = ", ";
-      if (text.size() >= max_message) {
-        text += std::to_string(std::exchange(left, 0)) + " more";
-        break;
-      }
-      append_index(text, items.index(plan, each.position), each.position);
-      --left;
-    }
-    text += ']';
+    text += between;
+    between = ", ";
+    const auto index_at = [&](std::uint32_t position) -> decltype(auto) { return items.index(plan, position); };
+    append_removed(text, plan, found.in(plan), index_at, max_message, left);
   }
   return text += '}';
 }
@@ -840,9 +849,10 @@ class duplicate_search {
   // known, so the items it was like are found again for the next replica, and stay in the cache.
   std::uint32_t follow_replica(std::uint32_t plan, std::uint32_t position) {
     if (like_ >= known_) return position;
-    const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(items_.size(plan), position + (known_ - like_)));
     const std::uint32_t* like = numbers_.data() + like_;
     const std::uint32_t begin = position;
+    const std::uint32_t end = items_.size(plan);
+    // (Past what is known, `like` is at items of this plan, before `position`.)
     for (; position != end; ++position, ++like) {
       const duplicate first = writer(*like);
       if (!(items_.index(plan, position) == items_.index(first.keeper, first.position))) break;
