@@ -534,109 +534,82 @@ inline std::vector<received_plan> read_plans(const messages& received, bool with
 // Decides for the keys that all ranks have sent to this one.
 class key_owner {
  public:
-  key_owner(messages received, bool with_data, bool number_all)
-      : received_(std::move(received)), plans_(read_plans(received_, with_data)), found_(find_duplicates(plans_)) {
-    if (number_all) number_keys();
-  }
+  key_owner(messages received, bool with_data)
+      : received_(std::move(received)),
+        plans_(read_plans(received_, with_data)),
+        items_(plans_),
+        search_(items_, true) {}
+  key_owner(const key_owner&) = delete;  // its members refer to each other
+  key_owner& operator=(const key_owner&) = delete;
 
   // For each item: the ranks that have the index, where the item is the first of it; else none.
   [[nodiscard]] messages candidates() {
-    std::vector<std::vector<std::uint32_t>> ranks(writers_.size());
-    for_each_item([&](place at, std::uint32_t number) {
-      const auto rank = static_cast<std::uint32_t>(plans_[at.plan].rank);
-      if (ranks[number].empty() || ranks[number].back() != rank) ranks[number].push_back(rank);
-    });
+    const candidate_list all = candidates_of(items_, search_);
     messages told;
-    for_each_item([&](place at, std::uint32_t number) {
-      const bool first = writers_[number] == at;
-      append_ranks(told[plans_[at.plan].rank], first ? ranks[number] : std::vector<std::uint32_t>());
+    std::vector<std::uint32_t> ranks;
+    for_each_item([&](duplicate here, std::uint32_t number) {
+      ranks.clear();
+      if (search_.writer(number) == here)
+        for (const std::uint32_t plan : all.of(number)) ranks.push_back(static_cast<std::uint32_t>(plans_[plan].rank));
+      append_ranks(told[plans_[here.keeper].rank], ranks);
     });
     return told;
   }
 
   // From the rank that was told an index's candidates: which of them writes it.
   void set_keepers(const messages& told) {
-    std::vector<std::uint32_t> keepers(writers_.size());
     std::map<int, reader> from;
     for (const auto& [rank, message] : told) from.emplace(rank, reader(message));
-    for_each_item([&](place at, std::uint32_t number) {
-      if (writers_[number] == at) keepers[number] = from.at(plans_[at.plan].rank).small_number();
-    });
-    std::vector<bool> placed(writers_.size());
-    for_each_item([&](place at, std::uint32_t number) {
-      if (placed[number] || std::cmp_not_equal(keepers[number], plans_[at.plan].rank)) return;
-      writers_[number] = at;
-      placed[number] = true;
-    });
+    std::map<std::uint64_t, std::uint32_t> plan_of_rank;
+    for (std::uint32_t plan = 0; plan != plans_.size(); ++plan) plan_of_rank.emplace(plans_[plan].rank, plan);
+    std::vector<std::uint32_t> keepers(search_.distinct());
+    for (std::size_t number = 0; number != keepers.size(); ++number)
+      keepers[number] = plan_of_rank.at(from.at(plans_[search_.writer(number).keeper].rank).number());
+    search_.change_writers(keepers);
   }
 
   // For each item whether it is redundant. With `check`, before that its conflicts with the items that are written.
-  [[nodiscard]] messages answers(bool check) const {
-    messages told;
-    for (std::uint32_t plan = 0; plan != plans_.size(); ++plan) {
-      const std::vector<received_item>& items = plans_[plan].items;
-      std::vector<bool> redundant(items.size());
-      std::string conflicts;
+  [[nodiscard]] messages answers(bool check) {
+    struct answer {
       std::uint64_t count = 0;
-      if (writers_.empty())
-        for (const duplicate& each : found_.in(plan)) redundant[each.position] = true;
-      else
-        for (std::uint32_t i = 0; i != items.size(); ++i) {
-          const place writer = writers_[numbers_[plan][i]];
-          redundant[i] = writer != place{plan, i};
-          const received_item& written = plans_[writer.plan].items[writer.item];
-          if (!check || items[i].data == written.data) continue;
-          ++count;
-          append_number(conflicts, items[i].position);
-          append_number(conflicts, static_cast<std::uint64_t>(plans_[writer.plan].rank));
-          append_number(conflicts, written.position);
-        }
-      std::string& answer = told[plans_[plan].rank];
-      if (check) append_number(answer, count);
-      answer += conflicts;
-      append_bits(answer, redundant);
+      std::string conflicts;
+      std::vector<bool> redundant;
+    };
+    std::map<int, answer> answers;
+    for_each_item([&](duplicate here, std::uint32_t number) {
+      const duplicate writer = search_.writer(number);
+      answer& out = answers[plans_[here.keeper].rank];
+      out.redundant.push_back(writer != here);
+      const received_item& item = items_.item(here.keeper, here.position);
+      const received_item& written = items_.item(writer.keeper, writer.position);
+      if (!check || item.data == written.data) return;
+      ++out.count;
+      append_number(out.conflicts, item.position);
+      append_number(out.conflicts, static_cast<std::uint64_t>(plans_[writer.keeper].rank));
+      append_number(out.conflicts, written.position);
+    });
+    messages told;
+    for (const auto& [rank, answer] : answers) {
+      if (check) append_number(told[rank], answer.count);
+      told[rank] += answer.conflicts;
+      append_bits(told[rank], answer.redundant);
     }
     return told;
   }
 
  private:
-  struct place {
-    std::uint32_t plan;
-    std::uint32_t item;
-
-    friend bool operator==(const place&, const place&) = default;
-  };
-
-  // Numbers the distinct keys, in order of their first items; those are the writers at first.
-  void number_keys() {
-    std::unordered_map<std::string_view, std::uint32_t> number_of;
-    for (std::uint32_t plan = 0; plan != plans_.size(); ++plan) {
-      auto redundant = found_.in(plan);
-      numbers_.emplace_back();
-      for (std::uint32_t i = 0; i != plans_[plan].items.size(); ++i) {
-        const std::string_view key = plans_[plan].items[i].index;
-        if (!redundant.empty() && redundant.front().position == i) {
-          redundant = redundant.subspan(1);
-        } else {
-          number_of.emplace(key, static_cast<std::uint32_t>(writers_.size()));
-          writers_.push_back({plan, i});
-        }
-        numbers_.back().push_back(number_of.at(key));
-      }
-    }
-  }
-
   template <class Function>
-  void for_each_item(const Function& function) const {
-    for (std::uint32_t plan = 0; plan != numbers_.size(); ++plan)
-      for (std::uint32_t i = 0; i != numbers_[plan].size(); ++i) function(place{plan, i}, numbers_[plan][i]);
+  void for_each_item(const Function& function) {
+    for (std::uint32_t plan = 0; plan != plans_.size(); ++plan) {
+      std::uint32_t position = 0;
+      for (const std::uint32_t number : search_.numbers(plan)) function(duplicate{position++, plan}, number);
+    }
   }
 
   messages received_;  // what the items are views of
   std::vector<received_plan> plans_;
-  duplicates found_;
-  std::vector<std::vector<std::uint32_t>> numbers_;  // of all items; not needed, and empty, where the first stays
-  std::vector<place> writers_;                       // of each number
+  planned_items<std::vector<received_plan>> items_;
+  duplicate_search<planned_items<std::vector<received_plan>>> search_;
 };
 
 // ------------------------------------------------------------------------------------------- a rank's own plan
@@ -701,7 +674,7 @@ class plan_of_rank {
     std::optional<key_owner> owned;
     if (balance) {
       const messages candidates = ranks_.exchange([&] {
-        owned.emplace(std::move(received), check, true);
+        owned.emplace(std::move(received), check);
         return owned->candidates();
       });
       const std::vector<std::string> records = ranks_.gather_all([&] { return records_of(candidates); });
@@ -709,7 +682,7 @@ class plan_of_rank {
     }
     answers_ = ranks_.exchange([&] {
       if (balance) owned->set_keepers(received);
-      else owned.emplace(std::move(received), check, check);
+      else owned.emplace(std::move(received), check);
       return owned->answers(check);
     });
   }
@@ -770,16 +743,11 @@ class plan_of_rank {
 
   // As find_duplicates has it for plans of which only this one loses something.
   [[nodiscard]] std::string removal_message(std::span<const duplicate> redundant) const {
-    std::string text = "Duplicate keys to remove: {" + std::to_string(rank_) + ": [";
-    for (std::size_t i = 0; i != redundant.size(); ++i) {
-      if (i != 0) text += ", ";
-      if (text.size() >= settings_.log.max_message()) {
-        text += std::to_string(redundant.size() - i) + " more";
-        break;
-      }
-      append_index(text, index(redundant[i].position), redundant[i].position);
-    }
-    return text += "]}";
+    std::string text = "Duplicate keys to remove: {";
+    std::size_t left = redundant.size();
+    const auto index_at = [&](std::uint32_t position) -> decltype(auto) { return index(position); };
+    append_removed(text, rank_, redundant, index_at, settings_.log.max_message(), left);
+    return text += '}';
   }
 
  private:
@@ -946,6 +914,17 @@ inline void agree_on(communicator& ranks, const options& settings) {
 }
 
 template <class Plan>
+Plan copy_without(const Plan& plan, std::span<const duplicate> redundant) {
+  if constexpr (copies_what_stays<std::vector<Plan>>) {
+    return copy_what_stays(plan, redundant);
+  } else {
+    Plan copy(plan);
+    erase_items(save_plan_traits<Plan>::items(copy), redundant);
+    return copy;
+  }
+}
+
+template <class Plan>
 std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const options& settings, source_location where,
                                         const tuning& how) {
   using Value = std::remove_cvref_t<Plan>;
@@ -968,7 +947,7 @@ std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const option
   std::optional<Value> copy;
   ranks.together([&] {
     if (!settings.check_replicas) redundant = own.redundant();
-    if constexpr (!in_place) copy.emplace(std::as_const(plan));
+    if constexpr (!in_place) copy.emplace(copy_without(std::as_const(plan), redundant));
     if (settings.log && !redundant.empty()) settings.log({log_level::info, own.removal_message(redundant), where});
   });
   // Nothing throws from here on, as long as the item's move does not.
@@ -976,7 +955,6 @@ std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const option
     erase_items(save_plan_traits<Value>::items(plan), redundant);
     return std::move(plan);
   } else {
-    erase_items(save_plan_traits<Value>::items(*copy), redundant);
     return std::move(*copy);
   }
 }

@@ -235,6 +235,36 @@ void compare_dump(test::program& tests, const std::string& file) {
       }
 }
 
+struct counted_item {
+  std::string index;
+  static inline int copies = 0;
+
+  explicit counted_item(std::string name) : index(std::move(name)) {}
+  counted_item(counted_item&&) = default;
+  counted_item(const counted_item& other) : index(other.index) { ++copies; }
+  counted_item& operator=(counted_item&&) = default;
+  counted_item& operator=(const counted_item&) = delete;
+};
+
+struct counted_plan {
+  std::vector<counted_item> items;
+  [[nodiscard]] counted_plan without_items() const { return {}; }
+};
+
+void copies_what_stays(test::program& tests) {
+  tests.begin("an lvalue is copied without the items that go");
+  const int rank = test::rank_of(MPI_COMM_WORLD);
+  counted_plan plan;
+  for (const std::string& name : {std::string("all"), std::string("all too"), "own " + std::to_string(rank)})
+    plan.items.emplace_back(name);
+  counted_item::copies = 0;
+  const auto result = dcp::dedup_tensors(plan, MPI_COMM_WORLD);
+  tests.check(counted_item::copies == (rank == 0 ? 3 : 1), "other copies");
+  tests.check(result.items.size() == (rank == 0 ? 3 : 1) && result.items.back().index == plan.items[2].index,
+              "the result differs");
+  tests.check(plan.items.size() == 3, "the lvalue is changed");
+}
+
 void public_function(test::program& tests) {
   tests.begin("the public function");
   const int rank = test::rank_of(MPI_COMM_WORLD);
@@ -244,12 +274,12 @@ void public_function(test::program& tests) {
 
   dcp::log_record record;
   const auto log = [&](const dcp::log_record& logged) { record = logged; };
+  const int line = __LINE__ + 1;
   const auto result = dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.log = log});
-  const int here = __LINE__;
   tests.check(result == expected, "the result differs");
   if (rank != 0) {
     tests.check(std::string_view(record.where.file_name()).ends_with("same_as_one_machine.cpp"), "the file differs");
-    tests.check(record.where.line() == here, "the line differs");
+    tests.check(record.where.line() == line, "the line differs");
   }
   test::plan moved = plan;
   moved = dcp::dedup_tensors(std::move(moved), MPI_COMM_WORLD);
@@ -281,6 +311,7 @@ int main(int count, char** words) {
                 static_cast<unsigned long long>(first + seeds - 1));
 
   public_function(tests);
+  copies_what_stays(tests);
   for (int i = 3; i < count; ++i) compare_dump(tests, words[i]);
   for (std::uint64_t seed = first; seed != first + seeds; ++seed) {
     compare_random<test::plan>(tests, "strings", seed);
