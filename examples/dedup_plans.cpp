@@ -28,38 +28,6 @@ constexpr char usage[] =
     "  --keep balanced   one of those that have it, so that all write about as much\n"
     "  --check           fail where replicas of an index describe different data\n";
 
-struct wrong_usage : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-struct Arguments {
-  std::string file;
-  dcp::keep keep = dcp::keep::first;
-  bool check = false;
-};
-
-Arguments parse_arguments(const std::vector<std::string>& words) {
-  Arguments arguments;
-  for (auto word = words.begin(); word != words.end(); ++word) {
-    if (*word == "--keep") {
-      if (++word == words.end()) throw wrong_usage("--keep wants a policy");
-      if (*word == "first") arguments.keep = dcp::keep::first;
-      else if (*word == "balanced") arguments.keep = dcp::keep::balanced;
-      else throw wrong_usage("there is no policy '" + *word + "' to keep by");
-    } else if (*word == "--check") {
-      arguments.check = true;
-    } else if (word->size() > 1 && word->starts_with('-')) {
-      throw wrong_usage("there is no option '" + *word + '\'');
-    } else if (word->empty() || !arguments.file.empty()) {
-      throw wrong_usage("one file is wanted");
-    } else {
-      arguments.file = *word;
-    }
-  }
-  if (arguments.file.empty()) throw wrong_usage("one file is wanted");
-  return arguments;
-}
-
 /// What a plan, or all of them, would write. A sum of bytes may be past what 64 bits hold, so it is a double.
 struct Load {
   std::size_t items = 0;
@@ -208,7 +176,7 @@ std::string describe(const dcp::conflict_error& error, const plan_dump::Dump& du
   return text;
 }
 
-void run(const Arguments& arguments) {
+void run(const plan_dump::Arguments& arguments) {
   plan_dump::Dump dump = plan_dump::parse(plan_dump::read_bytes(arguments.file), arguments.file);
 
   std::vector<Load> before(dump.plans.size());
@@ -238,9 +206,9 @@ void run(const Arguments& arguments) {
 
 int main(int count, char** words) {
   try {
-    run(parse_arguments({words + std::min(count, 1), words + count}));
+    run(plan_dump::parse_arguments({words + std::min(count, 1), words + count}));
     return 0;
-  } catch (const wrong_usage& error) {
+  } catch (const plan_dump::wrong_usage& error) {
     std::fprintf(stderr, "dedup_plans: %s\n%s", error.what(), usage);
     return 2;
   } catch (const std::exception& error) {

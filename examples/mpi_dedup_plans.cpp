@@ -29,37 +29,6 @@ constexpr char usage[] =
     "  --keep balanced   one of the plans that have it, such that the largest plan is small\n"
     "  --check           fail where an item and the one that would be written describe different data\n";
 
-struct wrong_usage : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-struct Arguments {
-  dcp::options options;
-  std::string file;
-};
-
-Arguments parse_arguments(const std::vector<std::string>& words) {
-  Arguments arguments;
-  for (auto word = words.begin(); word != words.end(); ++word) {
-    if (*word == "--keep") {
-      if (++word == words.end()) throw wrong_usage("--keep wants a policy");
-      if (*word == "first") arguments.options.keep = dcp::keep::first;
-      else if (*word == "balanced") arguments.options.keep = dcp::keep::balanced;
-      else throw wrong_usage("there is no policy '" + *word + "' to keep by");
-    } else if (*word == "--check") {
-      arguments.options.check_replicas = true;
-    } else if (word->starts_with('-')) {
-      throw wrong_usage("there is no option '" + *word + '\'');
-    } else if (word->empty() || !arguments.file.empty()) {
-      throw wrong_usage("one file is wanted");
-    } else {
-      arguments.file = *word;
-    }
-  }
-  if (arguments.file.empty()) throw wrong_usage("one file is wanted");
-  return arguments;
-}
-
 dcp::SavePlan read_plan(const std::string& file, int rank, int ranks) {
   std::vector<dcp::SavePlan> plans = plan_dump::parse(plan_dump::read_bytes(file), file).plans;
   if (std::cmp_not_equal(plans.size(), ranks))
@@ -89,7 +58,7 @@ int together(int rank, int ranks, const Work& work) {
   std::string complaint;
   try {
     work();
-  } catch (const wrong_usage& error) {
+  } catch (const plan_dump::wrong_usage& error) {
     complaint = std::string("mpi_dedup_plans: ") + error.what() + '\n' + usage;
     status = 2;
   } catch (const std::exception& error) {
@@ -108,8 +77,9 @@ int run(const std::vector<std::string>& words, int rank, int ranks) {
   dcp::SavePlan plan;
   std::string text;
   int status = together(rank, ranks, [&] {
-    const Arguments arguments = parse_arguments(words);
-    options = arguments.options;
+    const plan_dump::Arguments arguments = plan_dump::parse_arguments(words);
+    if (arguments.file == "-") throw plan_dump::wrong_usage("rank 0 alone has a standard input: name a file");
+    options = {.keep = arguments.keep, .check_replicas = arguments.check};
     plan = read_plan(arguments.file, rank, ranks);
   });
   if (status != 0) return status;

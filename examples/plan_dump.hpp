@@ -1,4 +1,4 @@
-// Dumps of save plans: reads and writes them. Shared by the examples that work on dumps.
+// Dumps of save plans: reads and writes them. With the arguments of the two examples that work on dumps.
 //
 // A dump is text, fields separated by tabs: `plan RANK` opens a rank's plan, and each line after it is a write item:
 // fqn, offset, type, dtype, chunk_sizes, size, nbytes. See examples/plans/ for real ones.
@@ -6,6 +6,7 @@
 #ifndef DCP_EXAMPLES_PLAN_DUMP_HPP
 #define DCP_EXAMPLES_PLAN_DUMP_HPP
 
+#include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
 
 #include <array>
@@ -176,6 +177,41 @@ inline void write_to_stdout(const std::string& text) {
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     throw Error("(standard output)", 0, std::string("cannot be written: ") + std::strerror(errno));
+}
+
+// ---------------------------------------------------------------------------------------------------- the arguments
+
+struct wrong_usage : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Arguments {
+  std::string file;
+  dcp::keep keep = dcp::keep::first;
+  bool check = false;
+};
+
+/// [--keep first|balanced] [--check] FILE. Throws wrong_usage.
+inline Arguments parse_arguments(const std::vector<std::string>& words) {
+  Arguments arguments;
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    if (*word == "--keep") {
+      if (++word == words.end()) throw wrong_usage("--keep wants a policy");
+      if (*word == "first") arguments.keep = dcp::keep::first;
+      else if (*word == "balanced") arguments.keep = dcp::keep::balanced;
+      else throw wrong_usage("there is no policy '" + *word + "' to keep by");
+    } else if (*word == "--check") {
+      arguments.check = true;
+    } else if (word->size() > 1 && word->starts_with('-')) {
+      throw wrong_usage("there is no option '" + *word + '\'');
+    } else if (word->empty() || !arguments.file.empty()) {
+      throw wrong_usage("one file is wanted");
+    } else {
+      arguments.file = *word;
+    }
+  }
+  if (arguments.file.empty()) throw wrong_usage("one file is wanted");
+  return arguments;
 }
 
 }  // namespace plan_dump

@@ -4,12 +4,10 @@
 #include <dcp/dedup_tensors.hpp>
 
 #include <algorithm>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <forward_list>
-#include <functional>
 #include <iterator>
 #include <limits>
 #include <list>
@@ -22,24 +20,19 @@
 
 #include "balanced_model.hpp"
 #include "catch.hpp"
+#include "random_types.hpp"
 
 namespace {
 
-// ------------------------------------------------------------------------------------------------- types of every kind
-
-enum class hashing { identity, backwards, few_values, zero };
-
-template <hashing Hashing>
-struct key {
-  std::uint32_t value = 0;
-  friend auto operator<=>(const key&, const key&) = default;
-};
+using test::converted;
+using test::hashing;
+using test::sparing_plan;
 
 using optional_bytes = std::optional<std::int64_t>;
 
 template <hashing Hashing, class Bytes = optional_bytes>
 struct item {
-  key<Hashing> index;
+  test::key<Hashing> index;
   std::uint32_t number = 0;  // tells apart the items that have an index in common
   Bytes bytes{};
   [[nodiscard]] Bytes storage_size() const { return bytes; }
@@ -47,37 +40,7 @@ struct item {
 };
 
 template <class Items>
-struct plan {
-  Items items;
-  std::size_t rank = 0;
-  friend bool operator==(const plan&, const plan&) = default;
-};
-
-// Copied without the items that go, where it is an lvalue.
-template <class Items>
-struct sparing_plan {
-  Items items;
-  std::size_t rank = 0;
-  [[nodiscard]] sparing_plan without_items() const { return {{}, rank}; }
-  friend bool operator==(const sparing_plan&, const sparing_plan&) = default;
-};
-
-}  // namespace
-
-template <hashing Hashing>
-struct std::hash<key<Hashing>> {
-  std::size_t operator()(const key<Hashing>& index) const noexcept {
-    switch (Hashing) {
-      case hashing::identity: return index.value;
-      case hashing::backwards: return ~static_cast<std::size_t>(index.value);
-      case hashing::few_values: return index.value % 3;
-      case hashing::zero: return 0;
-    }
-    return 0;
-  }
-};
-
-namespace {
+using plan = test::ranked_plan<Items>;
 
 // ------------------------------------------------------------------------------------------------------- random lists
 
@@ -196,14 +159,6 @@ std::vector<Plan> build(const random_list& list) {
     plans.push_back({items(content.begin(), content.end()), plans.size()});
   }
   return plans;
-}
-
-// The same plans with their items in a container of another kind.
-template <class To, class From>
-std::vector<To> converted(const std::vector<From>& plans) {
-  std::vector<To> result;
-  for (const From& each : plans) result.push_back({{each.items.begin(), each.items.end()}, each.rank});
-  return result;
 }
 
 std::uint64_t known_bytes(const random_list& list, std::uint32_t index) {

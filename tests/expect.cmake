@@ -1,14 +1,6 @@
 # cmake -DEXPECTED=REGEX -P expect.cmake -- PROGRAM [ARGUMENT...]: fails unless the program ends with 0 and what it writes,
 # to standard output or standard error, matches.
-set(command "")
-set(after_dashes FALSE)
-foreach(i RANGE ${CMAKE_ARGC})
-  if(after_dashes AND DEFINED CMAKE_ARGV${i})
-    list(APPEND command "${CMAKE_ARGV${i}}")
-  elseif("${CMAKE_ARGV${i}}" STREQUAL "--")
-    set(after_dashes TRUE)
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/command_after_dashes.cmake")
 
 execute_process(COMMAND ${command} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
 message("${output}")

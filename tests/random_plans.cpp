@@ -4,71 +4,34 @@
 #include <dcp/dedup_tensors.hpp>
 
 #include <algorithm>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <forward_list>
-#include <functional>
 #include <list>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "catch.hpp"
+#include "random_types.hpp"
 #include "reference_model.hpp"
 
 namespace {
 
-// ------------------------------------------------------------------------------------------------- types of every kind
-
-enum class hashing { identity, upper_bits, few_values, zero };
-
-template <hashing Hashing>
-struct key {
-  std::uint32_t value = 0;
-  friend auto operator<=>(const key&, const key&) = default;
-};
+using test::converted;
+using test::hashing;
+using test::sparing_plan;
 
 template <hashing Hashing>
 struct item {
-  key<Hashing> index;
+  test::key<Hashing> index;
   std::uint32_t number = 0;  // tells apart the items that have an index in common
   friend bool operator==(const item&, const item&) = default;
 };
 
 template <class Items>
-struct plan {
-  Items items;
-  std::size_t rank = 0;
-  friend bool operator==(const plan&, const plan&) = default;
-};
-
-// Copied without the items that go, where it is an lvalue.
-template <class Items>
-struct sparing_plan {
-  Items items;
-  std::size_t rank = 0;
-  [[nodiscard]] sparing_plan without_items() const { return {{}, rank}; }
-  friend bool operator==(const sparing_plan&, const sparing_plan&) = default;
-};
-
-}  // namespace
-
-template <hashing Hashing>
-struct std::hash<key<Hashing>> {
-  std::size_t operator()(const key<Hashing>& index) const noexcept {
-    switch (Hashing) {
-      case hashing::identity: return index.value;
-      case hashing::upper_bits: return static_cast<std::size_t>(index.value) << (sizeof(std::size_t) * 8 - 12);
-      case hashing::few_values: return index.value % 3;
-      case hashing::zero: return 0;
-    }
-    return 0;
-  }
-};
-
-namespace {
+using plan = test::ranked_plan<Items>;
 
 // ------------------------------------------------------------------------------------------------------- random lists
 
@@ -153,14 +116,6 @@ std::vector<Plan> build(const std::vector<numbers>& lists) {
     plans.push_back({items(content.begin(), content.end()), plans.size()});
   }
   return plans;
-}
-
-// The same plans with their items in a container of another kind.
-template <class To, class From>
-std::vector<To> converted(const std::vector<From>& plans) {
-  std::vector<To> result;
-  for (const From& each : plans) result.push_back({{each.items.begin(), each.items.end()}, each.rank});
-  return result;
 }
 
 // ------------------------------------------------------------------------------------------------------ the comparison

@@ -18,15 +18,15 @@
 #include <vector>
 
 #include "../balanced_model.hpp"
+#include "../random_types.hpp"
 #include "../reference_model.hpp"
 #include "targets.hpp"
 
 namespace fuzz {
 namespace {
 
-// ------------------------------------------------------------------------------------------------- types of every kind
-
-enum class hashing { identity, upper_bits, few_values, zero };
+using test::hashing;
+using test::sparing_plan;
 
 struct key {
   std::uint32_t value = 0;
@@ -45,35 +45,14 @@ struct item {
 };
 
 template <class Items>
-struct plan {
-  Items items;
-  std::size_t rank = 0;
-  friend bool operator==(const plan&, const plan&) = default;
-};
-
-// Copied without the items that go, where it is an lvalue.
-template <class Items>
-struct sparing_plan {
-  Items items;
-  std::size_t rank = 0;
-  [[nodiscard]] sparing_plan without_items() const { return {{}, rank}; }
-  friend bool operator==(const sparing_plan&, const sparing_plan&) = default;
-};
+using plan = test::ranked_plan<Items>;
 
 }  // namespace
 }  // namespace fuzz
 
 template <>
 struct std::hash<fuzz::key> {
-  std::size_t operator()(const fuzz::key& index) const noexcept {
-    switch (index.hashed) {
-      case fuzz::hashing::identity: return index.value;
-      case fuzz::hashing::upper_bits: return static_cast<std::size_t>(index.value) << (sizeof(std::size_t) * 8 - 12);
-      case fuzz::hashing::few_values: return index.value % 3;
-      case fuzz::hashing::zero: return 0;
-    }
-    return 0;
-  }
+  std::size_t operator()(const fuzz::key& index) const noexcept { return test::hash_by(index.hashed, index.value); }
 };
 
 template <>

@@ -1,13 +1,5 @@
 # Runs what follows `--`, and the command EXPECTED: both have to end well and print the same, byte for byte.
-set(command "")
-set(after_dashes FALSE)
-foreach(i RANGE ${CMAKE_ARGC})
-  if(after_dashes AND DEFINED CMAKE_ARGV${i})
-    list(APPEND command "${CMAKE_ARGV${i}}")
-  elseif("${CMAKE_ARGV${i}}" STREQUAL "--")
-    set(after_dashes TRUE)
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/../command_after_dashes.cmake")
 list(REMOVE_ITEM EXPECTED "")
 
 execute_process(COMMAND ${EXPECTED} OUTPUT_FILE "${OUTPUT}.expected" ERROR_QUIET COMMAND_ERROR_IS_FATAL ANY)
