@@ -96,8 +96,8 @@ TEST_CASE("100000 plans are deduplicated") {
   }
 }
 
-TEST_CASE("a plan of two million items is deduplicated") {
-  constexpr std::uint32_t count = 2'000'000;
+TEST_CASE("a plan of five million items is deduplicated") {
+  constexpr std::uint32_t count = 5'000'000;
   std::vector<numbered_plan> plans(2);
   for (std::uint32_t i = 0; i != count; ++i) plans[0].items.push_back({std::uint64_t{i} << 20});
   plans[1].items = plans[0].items;

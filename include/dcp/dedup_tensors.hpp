@@ -685,7 +685,7 @@ inline const char* level_name(log_level level) {
     case log_level::warning: return "WARNING";
     case log_level::error: return "ERROR";
   }
-  return "INFO";
+  return "INFO";  // not reached: the enumeration has no other values
 }
 
 inline long process_id() {
