@@ -145,6 +145,9 @@ struct log_record {
 
 /// The logger hook: any copyable callable with `const log_record&`, or nothing (the default): then nothing is
 /// formatted. What the callable throws reaches the caller of the library, before any plan is changed.
+///
+/// The message shows an index as Python shows a string, if it is one; else by its `operator<<` or std::to_string, if it
+/// has one of them; else as `#` and its position in the plan.
 class logger {
  public:
   static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
