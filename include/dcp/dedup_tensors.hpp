@@ -32,6 +32,7 @@
 #include <functional>
 #include <iosfwd>
 #include <limits>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -317,7 +318,8 @@ class duplicates {
 ///
 /// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart;
 /// `keep::balanced` also sorts the indices. Extra memory, at most: 12 bytes an item, 25 more an index, 28 a plan; 8
-/// more an item if their container has no random access; 4 more an item and 50 more an index for `keep::balanced`.
+/// more an item if their container has no random access; 4 more an item, 50 more an index and 100 for each set of plans
+/// that have an index in common, for `keep::balanced`.
 /// Throws std::length_error for 2^32 - 1 items or more, std::overflow_error for 2^64 bytes or more to balance,
 /// conflict_error (see options), and what allocations and the user's hash, `==` and logger throw.
 template <class Plans>
