@@ -24,8 +24,11 @@ namespace {
 // While one lives, this thread may allocate so often and no more.
 class budget {
  public:
-  explicit budget(long allocations) {
+  enum class then { all_fail, one_fails };
+
+  explicit budget(long allocations, then after = then::all_fail) {
     left_ = allocations;
+    after_ = after;
     exceeded_ = false;
     limited_ = true;
   }
@@ -37,9 +40,11 @@ class budget {
 
   static bool spend() noexcept {
     if (!limited_) return true;
-    if (left_ == 0) exceeded_ = true;
-    else --left_;
-    return !exceeded_;
+    if (left_ != 0) {
+      --left_;
+      return true;
+    }
+    return std::exchange(exceeded_, true) && after_ == then::one_fails;
   }
   static bool exceeded() noexcept { return exceeded_; }
   static long left() noexcept { return left_; }
@@ -47,6 +52,7 @@ class budget {
  private:
   static inline thread_local bool limited_ = false;
   static inline thread_local bool exceeded_ = false;
+  static inline thread_local then after_ = then::all_fail;
   static inline thread_local long left_ = 0;
 };
 
@@ -147,6 +153,27 @@ TEST_CASE("an rvalue is unchanged, whichever allocation fails") {
 TEST_CASE("an rvalue is unchanged where an allocation for the log fails") {
   const auto plans = replicas(3, 20);
   REQUIRE(failures(plans, deduplicate_rvalue_with_log) > failures(plans, deduplicate_rvalue));
+}
+
+// A stream keeps what its buffer throws to itself: an index that was printed in part would then be logged so.
+TEST_CASE("a message is logged whole or not at all, whichever allocation fails") {
+  const auto plans = replicas(2, 20);
+  std::size_t logged = 0;
+  const auto log = [&](const dcp::log_record& record) { logged = record.message.size(); };
+  static_cast<void>(dcp::find_duplicates(plans, {.log = log}));
+  const std::size_t whole = logged;
+
+  for (int allowed = 0; allowed == 0 || budget::exceeded(); ++allowed) {
+    logged = 0;
+    try {
+      const budget limit(allowed, budget::then::one_fails);
+      static_cast<void>(dcp::find_duplicates(plans, {.log = log}));
+    } catch (const std::bad_alloc&) {
+      continue;
+    }
+    INFO("with " << allowed << " allocations");
+    REQUIRE(logged == whole);
+  }
 }
 
 TEST_CASE("items in other containers are unchanged too, whichever allocation fails") {
