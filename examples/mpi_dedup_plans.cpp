@@ -11,9 +11,7 @@
 
 #include <cstdio>
 #include <exception>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 

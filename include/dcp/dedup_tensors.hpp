@@ -778,6 +778,8 @@ class number_table {
     mask_ = static_cast<Number>(size - 1);
     Number number = 0;
     for (const Number hash : hashes_) {
+      constexpr std::size_t ahead = 16;
+      if (number + ahead < hashes_.size()) prefetch(hashes_[number + ahead]);
       std::size_t at = hash & mask_;
       while (slots_[at] != 0) at = (at + 1) & mask_;
       slots_[at] = (hash & ~mask_) | ++number;
