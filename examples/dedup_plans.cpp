@@ -159,23 +159,6 @@ void print_summary(const std::vector<Load>& before, const std::vector<Column>& c
                  sum(columns.back().second.loads).unknown);
 }
 
-/// Where the conflicts are in the dump, both items of each.
-std::string describe(const dcp::conflict_error& error, const plan_dump::Dump& dump, const std::string& file) {
-  std::string text;
-  for (const dcp::conflict& each : error.conflicts) {
-    const auto at = [&](std::size_t plan, std::size_t position) {
-      return file + ':' + std::to_string(dump.lines[plan][position]) + ": " + each.index + " of plan " +
-             std::to_string(plan);
-    };
-    text += at(each.plan, each.position) + " is other data than that of plan " + std::to_string(each.keeper) + '\n' +
-            at(each.keeper, each.keeper_position) + " would be written\n";
-  }
-  if (error.count > error.conflicts.size())
-    text += "and " + std::to_string(error.count - error.conflicts.size()) + " more\n";
-  text.pop_back();
-  return text;
-}
-
 void run(const plan_dump::Arguments& arguments) {
   plan_dump::Dump dump = plan_dump::parse(plan_dump::read_bytes(arguments.file), arguments.file);
 
@@ -191,7 +174,7 @@ void run(const plan_dump::Arguments& arguments) {
                            outcome_of(dump.plans, dcp::find_duplicates(dump.plans, {.keep = arguments.keep})));
     dump.plans = dcp::dedup_tensors(std::move(dump.plans), {.keep = arguments.keep, .check_replicas = arguments.check});
   } catch (const dcp::conflict_error& error) {
-    throw std::runtime_error(describe(error, dump, arguments.file));
+    throw std::runtime_error(plan_dump::describe(error, dump.lines, arguments.file));
   } catch (const std::overflow_error& error) {
     throw plan_dump::Error(arguments.file, 0, error.what());
   }

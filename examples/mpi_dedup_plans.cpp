@@ -11,6 +11,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,13 +28,15 @@ constexpr char usage[] =
     "  --keep balanced   one of the plans that have it, such that the largest plan is small\n"
     "  --check           fail where an item and the one that would be written describe different data\n";
 
-dcp::SavePlan read_plan(const std::string& file, int rank, int ranks) {
-  std::vector<dcp::SavePlan> plans = plan_dump::parse(plan_dump::read_bytes(file), file).plans;
-  if (std::cmp_not_equal(plans.size(), ranks))
+/// The plans of all ranks, of which each takes its own.
+plan_dump::Dump read_dump(const std::string& file, int ranks) {
+  plan_dump::Dump dump = plan_dump::parse(plan_dump::read_bytes(file), file);
+  if (std::cmp_not_equal(dump.plans.size(), ranks))
     throw plan_dump::Error(file, 0,
-                           "has " + std::to_string(plans.size()) + " plans, and there are " + std::to_string(ranks) +
-                               " ranks: start it by mpirun -n " + std::to_string(plans.size()));
-  return std::move(plans[static_cast<std::size_t>(rank)]);
+                           "has " + std::to_string(dump.plans.size()) + " plans, and there are " +
+                               std::to_string(ranks) + " ranks: start it by mpirun -n " +
+                               std::to_string(dump.plans.size()));
+  return dump;
 }
 
 /// The texts of all ranks, one after another; on rank 0 alone.
@@ -71,18 +74,24 @@ int together(int rank, int ranks, const Work& work) {
 }
 
 int run(const std::vector<std::string>& words, int rank, int ranks) {
-  dcp::options options;
+  plan_dump::Arguments arguments;
+  plan_dump::Dump dump;
   dcp::SavePlan plan;
   std::string text;
   int status = together(rank, ranks, [&] {
-    const plan_dump::Arguments arguments = plan_dump::parse_arguments(words);
+    arguments = plan_dump::parse_arguments(words);
     if (arguments.file == "-") throw plan_dump::wrong_usage("rank 0 alone has a standard input: name a file");
-    options = {.keep = arguments.keep, .check_replicas = arguments.check};
-    plan = read_plan(arguments.file, rank, ranks);
+    dump = read_dump(arguments.file, ranks);
+    plan = std::move(dump.plans[static_cast<std::size_t>(rank)]);
   });
   if (status != 0) return status;
   status = together(rank, ranks, [&] {
-    plan = dcp::dedup_tensors(std::move(plan), MPI_COMM_WORLD, options);
+    try {
+      plan = dcp::dedup_tensors(std::move(plan), MPI_COMM_WORLD,
+                                {.keep = arguments.keep, .check_replicas = arguments.check});
+    } catch (const dcp::conflict_error& error) {
+      throw std::runtime_error(plan_dump::describe(error, dump.lines, arguments.file));
+    }
     plan_dump::append_plan(text, static_cast<std::size_t>(rank), plan);
   });
   if (status != 0) return status;

@@ -179,6 +179,24 @@ inline void write_to_stdout(const std::string& text) {
     throw Error("(standard output)", 0, std::string("cannot be written: ") + std::strerror(errno));
 }
 
+/// Where the conflicts are in the dump, both items of each.
+inline std::string describe(const dcp::conflict_error& error, const std::vector<std::vector<std::size_t>>& lines,
+                            const std::string& file) {
+  std::string text;
+  for (const dcp::conflict& each : error.conflicts) {
+    const auto at = [&](std::size_t plan, std::size_t position) {
+      return file + ':' + std::to_string(lines[plan][position]) + ": " + each.index + " of plan " +
+             std::to_string(plan);
+    };
+    text += at(each.plan, each.position) + " is other data than that of plan " + std::to_string(each.keeper) + '\n' +
+            at(each.keeper, each.keeper_position) + " would be written\n";
+  }
+  if (error.count > error.conflicts.size())
+    text += "and " + std::to_string(error.count - error.conflicts.size()) + " more\n";
+  text.pop_back();
+  return text;
+}
+
 // ---------------------------------------------------------------------------------------------------- the arguments
 
 struct wrong_usage : std::runtime_error {
