@@ -351,11 +351,11 @@ namespace detail {
 
 // Where the compiler has exceptions off, what would be thrown ends the program instead.
 template <class Exception>
-[[noreturn]] void raise(const char* message) {
+[[noreturn]] void raise(Exception exception) {
 #if defined(__cpp_exceptions)
-  throw Exception(message);
+  throw Exception(std::move(exception));
 #else
-  std::fprintf(stderr, "%s\n", message);
+  std::fprintf(stderr, "%s\n", exception.what());
   std::abort();
 #endif
 }
@@ -539,7 +539,7 @@ class planned_items {
       const auto& items = save_plan_traits<plan_type>::items(plan);
       const std::uint64_t count = count_of(items);
       if (count >= std::numeric_limits<std::uint32_t>::max() - size_)
-        raise<std::length_error>("dcp: the plans have 2^32 - 1 items or more");
+        raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
       size_ += static_cast<std::uint32_t>(count);
       plans_.push_back({cursor(), static_cast<std::uint32_t>(count)});
       if constexpr (by_position) plans_.back().begin = begin_of(items);
@@ -925,7 +925,7 @@ std::uint64_t bytes_of(const Item& item) {
   if constexpr (requires { write_item_traits<Item>::storage_size(item); }) {
     const auto size = write_item_traits<Item>::storage_size(item);
     const auto checked = [](auto bytes) {
-      if (bytes < decltype(bytes){}) raise<std::invalid_argument>("dcp: an item's storage_size is negative");
+      if (bytes < decltype(bytes){}) raise(std::invalid_argument("dcp: an item's storage_size is negative"));
       return static_cast<std::uint64_t>(bytes);
     };
     if constexpr (requires { size.has_value(); }) return size ? checked(*size) : 0;
@@ -956,7 +956,7 @@ class balancer {
     for (std::uint32_t index = 0; index != keepers_.size(); ++index) {
       const std::uint64_t bytes = candidates.bytes[index];
       if (bytes > std::numeric_limits<std::uint64_t>::max() - all_bytes)
-        raise<std::overflow_error>("dcp: the plans have 2^64 bytes or more to balance");
+        raise(std::overflow_error("dcp: the plans have 2^64 bytes or more to balance"));
       all_bytes += bytes;
       keepers_[index] = candidates.of(index).front();
       if (candidates.of(index).size() == 1) alone_[keepers_[index]] += bytes;
@@ -1059,7 +1059,7 @@ bool same_data(const Item& a, const Item& b) {
   if constexpr (requires { write_item_traits<Item>::same_data(a, b); }) return write_item_traits<Item>::same_data(a, b);
   else if constexpr (has_equality<Item>) return a == b;
   else
-    raise<std::invalid_argument>("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items");
+    raise(std::invalid_argument("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items"));
 }
 
 inline std::string conflict_message(std::size_t count, const std::vector<conflict>& conflicts) {
@@ -1089,11 +1089,7 @@ void check_replicas(const Items& items, duplicate_search<Items>& search) {
       ++position;
     }
   }
-#if defined(__cpp_exceptions)
-  if (count != 0) throw conflict_error(count, std::move(conflicts));
-#else
-  if (count != 0) raise<conflict_error>(conflict_error(count, std::move(conflicts)).what());
-#endif
+  if (count != 0) raise(conflict_error(count, std::move(conflicts)));
 }
 
 // ----------------------------------------------------------------------------------------------------- erasing
@@ -1187,7 +1183,7 @@ inline logger console_logger(std::size_t max_message) { return logger(detail::wr
 
 constexpr keep keep::balanced_policy::operator()(double tolerance) const {
   if (!(tolerance >= 0 && tolerance <= std::numeric_limits<double>::max()))
-    detail::raise<std::invalid_argument>("dcp: a tolerance is a finite number from 0 up");
+    detail::raise(std::invalid_argument("dcp: a tolerance is a finite number from 0 up"));
   return keep(tolerance);
 }
 
@@ -1198,12 +1194,12 @@ inline conflict_error::conflict_error(std::size_t all, std::vector<conflict> fir
       conflicts(std::move(first_conflicts)) {}
 
 inline std::size_t duplicates::items(std::size_t plan) const {
-  if (plan >= plans_.size()) detail::raise<std::out_of_range>("dcp: there is no such plan");
+  if (plan >= plans_.size()) detail::raise(std::out_of_range("dcp: there is no such plan"));
   return plans_[plan].items;
 }
 
 inline std::span<const duplicate> duplicates::in(std::size_t plan) const {
-  if (plan >= plans_.size()) detail::raise<std::out_of_range>("dcp: there is no such plan");
+  if (plan >= plans_.size()) detail::raise(std::out_of_range("dcp: there is no such plan"));
   const std::size_t end = plans_[plan].end;
   const std::size_t begin = plan == 0 ? 0 : plans_[plan - 1].end;
   return {all_.data() + begin, end - begin};
@@ -1234,10 +1230,10 @@ void erase_duplicates(Plans& plans, const duplicates& found) {
     for (auto& plan : plans) {
       auto& items = traits::items(plan);
       if (number >= found.plans() || detail::count_of(items) != found.items(number))
-        detail::raise<std::invalid_argument>("dcp: the duplicates were found in other plans");
+        detail::raise(std::invalid_argument("dcp: the duplicates were found in other plans"));
       ++number;
     }
-    if (number != found.plans()) detail::raise<std::invalid_argument>("dcp: the duplicates were found in other plans");
+    if (number != found.plans()) detail::raise(std::invalid_argument("dcp: the duplicates were found in other plans"));
     number = 0;
     for (auto& plan : plans) detail::erase_items(traits::items(plan), found.in(number++));
   }

@@ -9,7 +9,7 @@
 // and scatter plans took 90 seconds of a save on 256 ranks: pytorch PR 149785; on 2,816 ranks it ran into a limit of
 // 30 minutes: accelerate issue 4099.)
 //
-// Needs MPI 3 and exceptions; works with Open MPI and MPICH.
+// Needs MPI 3; works with Open MPI and MPICH. Where the compiler has exceptions off, what would throw ends the job.
 
 #ifndef DCP_MPI_HPP
 #define DCP_MPI_HPP
@@ -345,7 +345,7 @@ class communicator {
     if (failed == rank_) describe(failure_, text);
     check(MPI_Bcast(text, static_cast<int>(sizeof text), MPI_CHAR, failed, comm_.value), "MPI_Bcast");
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-    throw mpi_error(failed, "dcp: rank " + std::to_string(failed) + " failed: " + text);
+    raise(mpi_error(failed, "dcp: rank " + std::to_string(failed) + " failed: " + text));
   }
 
   // Sends the messages that `make` returns, and returns those that came. A rank need not know who sends to it: to know
@@ -404,7 +404,7 @@ class communicator {
     std::vector<int> starts;
     together([&] {
       own = make();
-      if (own.size() > INT_MAX) raise<std::length_error>("dcp: the ranks share too much for keep::balanced");
+      if (own.size() > INT_MAX) raise(std::length_error("dcp: the ranks share too much for keep::balanced"));
       all.resize(static_cast<std::size_t>(size_));
       sizes.resize(all.size());
       starts.resize(all.size());
@@ -414,7 +414,7 @@ class communicator {
     together([&] {
       for (std::size_t i = 1; i != all.size(); ++i) {
         if (sizes[i - 1] > INT_MAX - starts[i - 1])
-          raise<std::length_error>("dcp: the ranks share 2^31 bytes or more for keep::balanced to choose by");
+          raise(std::length_error("dcp: the ranks share 2^31 bytes or more for keep::balanced to choose by"));
         starts[i] = starts[i - 1] + sizes[i - 1];
       }
       bytes.resize(static_cast<std::size_t>(starts.back()) + static_cast<std::size_t>(sizes.back()));
@@ -450,10 +450,11 @@ class communicator {
     char text[MPI_MAX_ERROR_STRING] = "";
     int length = 0;
     MPI_Error_string(code, text, &length);
-    throw mpi_error(rank, std::string("dcp: ") + function + ": " + text);
+    raise(mpi_error(rank, std::string("dcp: ") + function + ": " + text));
   }
   void check(int code, const char* function) const { check(code, function, rank_); }
 
+#if defined(__cpp_exceptions)
   template <class Work>
   void attempt(const Work& work) {
     try {
@@ -474,6 +475,13 @@ class communicator {
       std::snprintf(text, Size, "an exception that is no std::exception");
     }
   }
+#else
+  template <class Work>
+  void attempt(const Work& work) {
+    work();
+  }
+  static void describe(const std::exception_ptr&, char*) {}
+#endif
 
   // A duplicate of the caller's communicator, on which errors are returned.
   struct duplicate_communicator {
@@ -481,7 +489,7 @@ class communicator {
       int between_groups = 0;
       if (original != MPI_COMM_NULL) check(MPI_Comm_test_inter(original, &between_groups), "MPI_Comm_test_inter", -1);
       if (original == MPI_COMM_NULL || between_groups != 0)
-        raise<std::invalid_argument>("dcp: dedup_tensors wants an intra-communicator, the ranks of one group");
+        raise(std::invalid_argument("dcp: dedup_tensors wants an intra-communicator, the ranks of one group"));
       check(MPI_Comm_dup(original, &value), "MPI_Comm_dup", -1);
       MPI_Comm_set_errhandler(value, MPI_ERRORS_RETURN);
     }
@@ -737,7 +745,7 @@ class plan_of_rank {
           each.keeper = in.number();
           each.keeper_position = in.number();
         }
-      throw conflict_error(count, std::move(conflicts));
+      raise(conflict_error(count, std::move(conflicts)));
     });
   }
 
@@ -858,7 +866,7 @@ class plan_of_rank {
         const std::vector<std::uint32_t> ranks = in.ranks();
         candidates.plans.insert(candidates.plans.end(), ranks.begin(), ranks.end());
         if (candidates.plans.size() > std::numeric_limits<std::uint32_t>::max())
-          raise<std::length_error>("dcp: the ranks share 2^32 items or more to balance");
+          raise(std::length_error("dcp: the ranks share 2^32 items or more to balance"));
         candidates.ends.push_back(static_cast<std::uint32_t>(candidates.plans.size()));
       }
     }
@@ -910,7 +918,7 @@ inline void agree_on(communicator& ranks, const options& settings) {
   const double check = settings.check_replicas ? 1 : 0;
   const auto all = ranks.reduce(std::array{keep, -keep, check, -check}, MPI_DOUBLE, MPI_MIN);
   if (all[0] != -all[1] || all[2] != -all[3])
-    raise<std::invalid_argument>("dcp: the ranks have different options (keep or check_replicas)");
+    raise(std::invalid_argument("dcp: the ranks have different options (keep or check_replicas)"));
 }
 
 template <class Plan>
@@ -932,7 +940,7 @@ std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const option
   agree_on(ranks, settings);
   if constexpr (!has_data<item_of<Value>>)
     if (settings.check_replicas)
-      raise<std::invalid_argument>("dcp: across ranks check_replicas wants write_item_traits<Item>::append_data");
+      raise(std::invalid_argument("dcp: across ranks check_replicas wants write_item_traits<Item>::append_data"));
   plan_of_rank<Value> own(ranks, plan, settings);
   if (ranks.size() > how.few && !settings.keep.is_balanced() && !settings.check_replicas)
     own.share_with_neighbours(how.hash_bytes);
