@@ -145,6 +145,16 @@ TEST_CASE("the plans and items of an rvalue stay in the memory where they are") 
   REQUIRE(keys_of(result) == lines{"a b", "c d"});
 }
 
+TEST_CASE("a plan that loses all its items gives their memory back, another keeps it") {
+  auto plans = test::plans_of({"a b c", "c a b", "b d"});
+  const std::size_t capacity = plans[2].items.capacity();
+
+  const auto result = dcp::dedup_tensors(std::move(plans));
+
+  REQUIRE(result[1].items.capacity() == 0);
+  REQUIRE(result[2].items.capacity() == capacity);
+}
+
 TEST_CASE("items that can be moved alone are deduplicated") {
   std::vector<plan_with<std::vector<move_only_item>>> plans(2);
   plans[0].items = move_only_items<std::vector<move_only_item>>({"a", "b"});

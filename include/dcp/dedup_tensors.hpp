@@ -329,7 +329,7 @@ template <class Plans>
 /// Erases the items that `found` calls redundant, in place. What stays keeps its order, and every other member of a
 /// plan its value. Complexity: linear in the items. Throws std::invalid_argument, and changes nothing, if the plans are
 /// not as many, or have not as many items, as those that `found` was made for. Nothing else throws, as long as moving
-/// and destroying an item do not.
+/// and destroying an item do not. A plan that loses all its items gives their memory back, where they are in a vector.
 template <class Plans>
 void erase_duplicates(Plans& plans, const duplicates& found);
 
@@ -1107,6 +1107,10 @@ void erase_items(Items& items, std::span<const duplicate> redundant) {
       for (auto stays = at(redundant[i].position) + 1; stays != end; ++stays, ++out) *out = std::move(*stays);
     }
     items.erase(out, items.end());
+    // What replicas held is most of a job's plans. Given back plan by plan, it is still in the cache when the allocator
+    // joins the small blocks of the items to larger ones: a quarter of the time of dedup_tensors, with glibc.
+    if constexpr (requires { items.capacity(), Items(items.get_allocator()).swap(items); })
+      if (items.empty()) Items(items.get_allocator()).swap(items);
   } else if constexpr (erases_one<Items>) {
     auto item = items.begin();
     std::uint32_t position = 0;
