@@ -91,6 +91,7 @@ struct mpi_error : std::runtime_error {
 /// conflict_error; std::overflow_error for 2^64 bytes or more to balance; std::length_error for 2^31 bytes or more of
 /// records to balance by. An error of MPI is an mpi_error with MPI's text on the ranks that MPI tells it to.
 /// It works on a duplicate of `comm`, and so meets no message of the caller's.
+/// A plan that is moved in is moved out last: if moving it throws, as a std::deque of items may, it is changed by then.
 template <class Plan>
   requires detail::plan_of_one_rank<std::remove_cvref_t<Plan>>
 [[nodiscard]] std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const options& settings = {},
@@ -958,7 +959,7 @@ std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const option
     if constexpr (!in_place) copy.emplace(copy_without(std::as_const(plan), redundant));
     if (settings.log && !redundant.empty()) settings.log({log_level::info, own.removal_message(redundant), where});
   });
-  // Nothing throws from here on, as long as the item's move does not.
+  // Nothing throws from here on, as long as moving an item or the plan does not.
   if constexpr (in_place) {
     erase_items(save_plan_traits<Value>::items(plan), redundant);
     return std::move(plan);
