@@ -604,7 +604,7 @@ class text_buffer : public Buffer {
 
  private:
   int overflow(int next) override {
-    text_ += static_cast<char>(next);
+    if (next != Buffer::traits_type::eof()) text_ += static_cast<char>(next);
     return 0;
   }
 
