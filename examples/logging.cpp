@@ -2,6 +2,7 @@
 //
 //     c++ -std=c++20 -O2 -Iinclude examples/logging.cpp -o logging
 
+#include <dcp/console_logger.hpp>
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
 

@@ -6,6 +6,7 @@
 //
 // In a job of yours every rank has its plan already; the dump stands for that.
 
+#include <dcp/console_logger.hpp>
 #include <dcp/mpi.hpp>
 #include <dcp/save_plan.hpp>
 
@@ -21,12 +22,16 @@
 namespace {
 
 constexpr char usage[] =
-    "usage: mpirun -n RANKS mpi_dedup_plans [--keep first|balanced] [--check] FILE\n"
+    "usage: mpirun -n RANKS mpi_dedup_plans [--keep first|balanced] [--tolerance PERCENT] [--check] [--log] FILE\n"
     "\n"
     "Reads a dump of as many save plans as there are ranks, and writes it with each index left in one plan.\n"
-    "  --keep first      the first plan that has an index writes it (the default)\n"
-    "  --keep balanced   one of the plans that have it, such that the largest plan is small\n"
-    "  --check           fail where an item and the one that would be written describe different data\n";
+    "  --keep first         the first plan that has an index writes it (the default)\n"
+    "  --keep balanced      one of those that have it, so that all write about as much\n"
+    "  --tolerance PERCENT  how much more than needed the largest plan may write, so\n"
+    "                       that what belongs together stays so (1, if not given)\n"
+    "  --check              fail where replicas of an index describe different data\n"
+    "  --log                write what is removed to standard error, as PyTorch does\n"
+    "  --help               write this\n";
 
 /// The plans of all ranks, of which each takes its own.
 plan_dump::Dump read_dump(const std::string& file, int ranks) {
@@ -80,19 +85,26 @@ int run(const std::vector<std::string>& words, int rank, int ranks) {
   std::string text;
   int status = together(rank, ranks, [&] {
     arguments = plan_dump::parse_arguments(words);
+    if (arguments.help) return;
     if (arguments.file == "-") throw plan_dump::wrong_usage("rank 0 alone has a standard input: name a file");
     dump = read_dump(arguments.file, ranks);
     plan = std::move(dump.plans[static_cast<std::size_t>(rank)]);
   });
   if (status != 0) return status;
+  if (arguments.help) {
+    if (rank == 0) std::fputs(usage, stdout);
+    return 0;
+  }
   status = together(rank, ranks, [&] {
     try {
       plan = dcp::dedup_tensors(std::move(plan), MPI_COMM_WORLD,
-                                {.keep = arguments.keep, .check_replicas = arguments.check});
+                                {.log = arguments.log ? dcp::console_logger(dcp::logger::unlimited) : dcp::logger(),
+                                 .keep = arguments.keep(),
+                                 .check_replicas = arguments.check});
     } catch (const dcp::conflict_error& error) {
       throw std::runtime_error(plan_dump::describe(error, dump.lines, arguments.file));
     }
-    plan_dump::append_plan(text, static_cast<std::size_t>(rank), plan);
+    plan_dump::append_plan(text, static_cast<std::size_t>(rank), plan, dump.dtypes);
   });
   if (status != 0) return status;
   text = gather(text, ranks);

@@ -1,42 +1,83 @@
 // Dumps of save plans: reads and writes them. With the arguments of the two examples that work on dumps.
 //
 // A dump is text, fields separated by tabs: `plan RANK` opens a rank's plan, and each line after it is a write item:
-// fqn, offset, type, dtype, chunk_sizes, size, nbytes. See examples/plans/ for real ones.
+// fqn, offset, type, dtype, chunk_sizes, size, nbytes. See examples/plans/ for real ones. A dtype that is not known here
+// keeps its name; the bytes of its items are not known.
 
 #ifndef DCP_EXAMPLES_PLAN_DUMP_HPP
 #define DCP_EXAMPLES_PLAN_DUMP_HPP
 
+#include <dcp/balanced.hpp>
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#if defined(_WIN32)
+#include <fcntl.h>
+#include <io.h>
+#endif
+
 namespace plan_dump {
 
-/// What is wrong with a dump, and where: `FILE:LINE: reason`. Line 0 is for the file as a whole.
+/// What is wrong with a dump, and where: `FILE:LINE: reason`, or `FILE: reason` for the file as a whole (line 0).
 struct Error : std::runtime_error {
   Error(const std::string& file, std::size_t line, const std::string& reason)
-      : std::runtime_error(file + ':' + std::to_string(line) + ": " + reason) {}
+      : std::runtime_error(file + (line == 0 ? "" : ':' + std::to_string(line)) + ": " + reason) {}
+};
+
+/// The names of the dtypes that dcp::Dtype has not: they are numbered from `first` up.
+struct UnknownDtypes {
+  static constexpr std::uint32_t first = 1u << 16;
+
+  std::vector<std::string> names;
+
+  [[nodiscard]] std::string_view name(dcp::Dtype dtype) const {
+    const std::string_view known = dcp::to_string(dtype);
+    return known.empty() ? names.at(static_cast<std::uint32_t>(dtype) - first) : known;
+  }
 };
 
 struct Dump {
   std::vector<dcp::SavePlan> plans;
   std::vector<std::vector<std::size_t>> lines;  ///< for each plan, the line of each of its items
+  UnknownDtypes dtypes;
 };
+
+/// `1 item`, `2 items`
+inline std::string counted(std::size_t count, const char* what) {
+  return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
+}
+
+/// A line ends in one byte, on Windows too, whose C library makes two of it in a text file.
+inline void as_bytes(std::FILE* file) {
+#if defined(_WIN32)
+  _setmode(_fileno(file), _O_BINARY);
+#else
+  static_cast<void>(file);
+#endif
+}
 
 /// The bytes of a file, or of standard input for `-`. Throws Error.
 inline std::string read_bytes(const std::string& file) {
   std::FILE* const in = file == "-" ? stdin : std::fopen(file.c_str(), "rb");
   if (in == nullptr) throw Error(file, 0, std::string("cannot be opened: ") + std::strerror(errno));
+  as_bytes(in);
   std::string bytes;
   std::vector<char> part(1 << 16);
   errno = 0;
@@ -52,6 +93,8 @@ namespace detail {
 struct Line {
   const std::string& file;
   std::size_t number;
+  Dump& dump;
+  std::unordered_map<std::string, dcp::Dtype>& unknown_dtypes;
 
   [[noreturn]] void fail(const std::string& reason) const { throw Error(file, number, reason); }
 
@@ -75,6 +118,20 @@ struct Line {
     }
   }
 
+  [[nodiscard]] dcp::Dtype dtype_in(std::string_view field) const {
+    if (const auto known = dcp::parse_dtype(field)) return *known;
+    // What no name looks like is rather another field, or was written otherwise.
+    const auto is_name = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7F'; };
+    if (field.empty() || field.front() == '(' || (field.front() >= '0' && field.front() <= '9') ||
+        !std::all_of(field.begin(), field.end(), is_name) || field.starts_with("torch."))
+      fail("this is no dtype's name without torch.: '" + std::string(field) + '\'');
+    auto& names = dump.dtypes.names;
+    const auto next = static_cast<dcp::Dtype>(UnknownDtypes::first + names.size());
+    const auto [entry, is_new] = unknown_dtypes.emplace(field, next);
+    if (is_new) names.emplace_back(field);
+    return entry->second;
+  }
+
   [[nodiscard]] dcp::WriteItem item_in(const std::array<std::string_view, 7>& fields) const {
     const auto& [fqn, offset, type, dtype, chunk_sizes, size, nbytes] = fields;
     dcp::WriteItem item;
@@ -90,9 +147,8 @@ struct Line {
       fail("offset, dtype, chunk_sizes and size go together, all or none");
     if (!none) {
       item.index.offset = size_in(offset, "offset");
-      const auto known = dcp::parse_dtype(dtype);
-      if (!known) fail("PyTorch has no dtype '" + std::string(dtype) + '\'');
-      item.tensor_data = {{*item.index.offset, size_in(chunk_sizes, "chunk_sizes")}, {*known}, size_in(size, "size")};
+      item.tensor_data = {
+          {*item.index.offset, size_in(chunk_sizes, "chunk_sizes")}, {dtype_in(dtype)}, size_in(size, "size")};
     }
 
     if (nbytes != "-") {
@@ -114,7 +170,8 @@ inline void append(std::string& text, const dcp::Size& size) {
 /// Reads the dump that `bytes` are; `file` is its name for messages. Throws Error.
 inline Dump parse(std::string_view bytes, const std::string& file) {
   Dump dump;
-  for (detail::Line line{file, 1}; !bytes.empty(); ++line.number) {
+  std::unordered_map<std::string, dcp::Dtype> unknown_dtypes;
+  for (detail::Line line{file, 1, dump, unknown_dtypes}; !bytes.empty(); ++line.number) {
     const std::size_t end = bytes.find('\n');
     if (end == bytes.npos) line.fail("the last line has no end: is the file cut short?");
     std::string_view text = bytes.substr(0, end);
@@ -139,7 +196,7 @@ inline Dump parse(std::string_view bytes, const std::string& file) {
       dump.lines.emplace_back();
       continue;
     }
-    if (count != fields.size()) line.fail(std::to_string(count) + " fields, where a write item has seven");
+    if (count != fields.size()) line.fail(counted(count, "field") + ", where a write item has seven");
     if (dump.plans.empty()) line.fail("a write item before the first plan");
     dump.plans.back().items.push_back(line.item_in(fields));
     dump.lines.back().push_back(line.number);
@@ -147,8 +204,9 @@ inline Dump parse(std::string_view bytes, const std::string& file) {
   return dump;
 }
 
-/// Appends a plan's part of a dump.
-inline void append_plan(std::string& text, std::size_t rank, const dcp::SavePlan& plan) {
+/// Appends a plan's part of a dump. Throws std::out_of_range for a dtype that has no name.
+inline void append_plan(std::string& text, std::size_t rank, const dcp::SavePlan& plan,
+                        const UnknownDtypes& dtypes = {}) {
   text += "plan\t" + std::to_string(rank) + '\n';
   for (const dcp::WriteItem& item : plan.items) {
     constexpr const char* types[] = {"tensor", "shard", "byte_io"};
@@ -159,7 +217,7 @@ inline void append_plan(std::string& text, std::size_t rank, const dcp::SavePlan
     (text += '\t') += types[static_cast<int>(item.type) - 1];
     text += '\t';
     if (item.tensor_data) {
-      (text += dcp::to_string(item.tensor_data->properties.dtype)) += '\t';
+      (text += dtypes.name(item.tensor_data->properties.dtype)) += '\t';
       detail::append(text, item.tensor_data->chunk.sizes);
       text += '\t';
       detail::append(text, item.tensor_data->size);
@@ -174,6 +232,7 @@ inline void append_plan(std::string& text, std::size_t rank, const dcp::SavePlan
 
 /// Writes a dump to standard output. Throws Error.
 inline void write_to_stdout(const std::string& text) {
+  as_bytes(stdout);
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     throw Error("(standard output)", 0, std::string("cannot be written: ") + std::strerror(errno));
@@ -205,21 +264,40 @@ struct wrong_usage : std::runtime_error {
 
 struct Arguments {
   std::string file;
-  dcp::keep keep = dcp::keep::first;
+  bool balanced = false;
+  dcp::keep::balanced_policy policy = dcp::keep::balanced;  ///< where it is balanced
   bool check = false;
+  bool log = false;
+  bool help = false;
+
+  [[nodiscard]] dcp::keep_policy keep() const { return balanced ? dcp::keep_policy(policy) : dcp::keep::first; }
 };
 
-/// [--keep first|balanced] [--check] FILE. Throws wrong_usage.
+/// [--keep first|balanced] [--tolerance PERCENT] [--check] [--log] FILE, or --help. Throws wrong_usage.
 inline Arguments parse_arguments(const std::vector<std::string>& words) {
   Arguments arguments;
+  std::optional<std::string> percent;
   for (auto word = words.begin(); word != words.end(); ++word) {
-    if (*word == "--keep") {
-      if (++word == words.end()) throw wrong_usage("--keep wants a policy");
-      if (*word == "first") arguments.keep = dcp::keep::first;
-      else if (*word == "balanced") arguments.keep = dcp::keep::balanced;
-      else throw wrong_usage("there is no policy '" + *word + "' to keep by");
+    // Of `--option VALUE` and `--option=VALUE`.
+    const auto value_of = [&](const std::string& option) -> std::optional<std::string> {
+      if (word->starts_with(option + '=')) return word->substr(option.size() + 1);
+      if (*word != option) return {};
+      if (++word == words.end()) throw wrong_usage(option + " wants a value");
+      return *word;
+    };
+    if (*word == "--help" || *word == "-h") {
+      arguments.help = true;
+      return arguments;
     } else if (*word == "--check") {
       arguments.check = true;
+    } else if (*word == "--log") {
+      arguments.log = true;
+    } else if (const auto policy = value_of("--keep")) {
+      if (*policy != "first" && *policy != "balanced")
+        throw wrong_usage("there is no policy '" + *policy + "' to keep by");
+      arguments.balanced = *policy == "balanced";
+    } else if (const auto value = value_of("--tolerance")) {
+      percent = value;
     } else if (word->size() > 1 && word->starts_with('-')) {
       throw wrong_usage("there is no option '" + *word + '\'');
     } else if (word->empty() || !arguments.file.empty()) {
@@ -229,6 +307,14 @@ inline Arguments parse_arguments(const std::vector<std::string>& words) {
     }
   }
   if (arguments.file.empty()) throw wrong_usage("one file is wanted");
+  if (percent) {
+    if (!arguments.balanced) throw wrong_usage("--tolerance is of --keep balanced");
+    // No sign, no exponent, and neither inf nor nan.
+    if (percent->find_first_of("0123456789") == percent->npos || percent->size() > 15 ||
+        percent->find_first_not_of("0123456789.") != percent->npos || percent->find('.') != percent->rfind('.'))
+      throw wrong_usage("the tolerance is no number of percent from 0 up: '" + *percent + '\'');
+    arguments.policy = dcp::keep::balanced(std::strtod(percent->c_str(), nullptr) / 100);
+  }
   return arguments;
 }
 

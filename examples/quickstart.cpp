@@ -1,3 +1,7 @@
+// The README's first steps.
+//
+//     c++ -std=c++20 -O2 -Iinclude examples/quickstart.cpp -o quickstart
+
 #include <dcp/dedup_tensors.hpp>
 #include <iostream>
 #include <string>

@@ -1,6 +1,8 @@
-# cmake -DREADME=FILE -DEXAMPLE=FILE -P readme.cmake: fails unless the README's first C++ code is the example, word for word.
+# cmake -DREADME=FILE -DEXAMPLE=FILE -P readme.cmake: fails unless the README's first C++ code is the example, word for word
+# but for the head of the latter, which says how it is compiled.
 file(READ "${README}" readme)
 file(READ "${EXAMPLE}" example)
+string(REGEX REPLACE "^(//[^\n]*\n)+\n" "" example "${example}")
 
 set(fence "```cpp\n")
 string(FIND "${readme}" "${fence}" begin)

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace test {
@@ -22,7 +23,7 @@ struct expectation {
 template <class Plan>
 expectation<Plan> reference_model(const std::vector<Plan>& plans) {
   using index = decltype(plans[0].items[0].index);
-  std::map<index, std::uint32_t> plan_that_has;
+  std::map<index, std::pair<std::uint32_t, std::uint32_t>> place_of;  // plan and position
 
   expectation<Plan> result;
   for (std::uint32_t rank = 0; rank != plans.size(); ++rank) {
@@ -31,9 +32,9 @@ expectation<Plan> reference_model(const std::vector<Plan>& plans) {
     std::vector<dcp::duplicate> redundant;
     for (std::uint32_t position = 0; position != plans[rank].items.size(); ++position) {
       const auto& item = plans[rank].items[position];
-      const bool is_first = plan_that_has.emplace(item.index, rank).second;
+      const bool is_first = place_of.emplace(item.index, std::pair(rank, position)).second;
       if (is_first) kept.items.push_back(item);
-      else redundant.push_back({position, plan_that_has.at(item.index)});
+      else redundant.push_back({position, place_of.at(item.index).first, place_of.at(item.index).second});
     }
     result.plans.push_back(kept);
     result.redundant.push_back(redundant);

@@ -16,101 +16,81 @@
 #ifndef DCP_DEDUP_TENSORS_HPP
 #define DCP_DEDUP_TENSORS_HPP
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "dcp needs C++20: compile with -std=c++20 (MSVC: /std:c++20)"
+#else
+
 #define DCP_VERSION_MAJOR 0
-#define DCP_VERSION_MINOR 1
+#define DCP_VERSION_MINOR 2
 #define DCP_VERSION_PATCH 0
 
-// Not <iterator>, <memory> and <ostream>, which double the time to compile an empty program: what is used of them,
-// iterator concepts and std::allocator, <span>, <string> and <vector> cannot do without.
+// Not <iterator>, <memory>, <ostream> and <ranges>, which double the time to compile an empty program: what is used of
+// them, the concepts of ranges and std::allocator, <algorithm>, <span> and <vector> cannot do without.
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <functional>
 #include <iosfwd>
-#include <limits>
 #include <new>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
-
-#if __has_include(<unistd.h>)
-#include <unistd.h>  // the ids of process and thread, which the standard library does not tell
-#endif
 
 namespace dcp {
 inline namespace v0 {
 
-namespace detail {
-template <class Items>
-class duplicate_search;
-}
-
 // ---------------------------------------------------------------------------------------------- your own types
 
-/// How the library reads a plan. By default a plan has a member `items`. Specialise it for a type that has not:
+/// How the library reads a plan. What a specialisation leaves out is as here by default.
+///
+/// - `items(plan)`: the items, for `plan` and for `const plan`; any container that can lose elements from within. By
+///   default the member `items`, or what a member function `items()` returns a reference to (and `mutable_items()` a
+///   pointer to, as protobuf has it), or the plan itself, if it is a container of items. A smart pointer to a plan, and
+///   a map's entry whose value is a plan, are read as the plan.
+/// - `without_items(plan)`: optional; a copy of all but the items. With it, deduplicating an lvalue copies only the
+///   items that stay. By default the member function of that name, if any.
 ///
 ///     template <> struct dcp::save_plan_traits<my_plan> {
-///       static auto& items(auto& plan) { return plan.writes; }   // for `my_plan` and for `const my_plan`
+///       static auto& items(auto& plan) { return plan.writes; }
 ///     };
-///
-/// The items are any container that can lose elements from within: it has `erase` (or, singly linked, `erase_after`).
-///
-/// A specialisation may add `static my_plan without_items(const my_plan&)`: a copy of all but the items. With it,
-/// deduplicating an lvalue copies only the items that stay. By default it is a member function of that name, if any.
 template <class Plan>
-struct save_plan_traits {
-  static constexpr auto& items(auto& plan)
-    requires requires { plan.items; }
-  {
-    return plan.items;
-  }
+struct save_plan_traits;
 
-  static constexpr Plan without_items(const Plan& plan)
-    requires requires {
-      { plan.without_items() } -> std::same_as<Plan>;
-    }
-  {
-    return plan.without_items();
-  }
-};
-
-/// How the library reads a write item. By default an item has a member `index`: anything with `==` and `std::hash`.
-/// Specialise it for a type that has not:
+/// How the library reads a write item. What a specialisation leaves out is as here by default.
+///
+/// - `index(item)`: what names the item, by reference, or by value if that is cheap and owns nothing: a number, a
+///   std::string_view, a std::tie of parts. By default the member `index`, or what a member function `index()` returns;
+///   of a map's entry, the key. A smart pointer to an item is read as the item.
+/// - `hash(index)`, `equal(a, b)`: by default std::hash, or a hash of all parts of a pair, tuple, optional or range
+///   that can be hashed; and `==`.
+/// - `storage_size(item)`: the bytes that this item writes, a `std::optional` where they may be unknown. By default the
+///   member function or member of that name, if any. `writes_nothing(item)`: whether they are known to be 0, for types
+///   that can tell so more cheaply.
+/// - `same_data(a, b)`: whether two items of equal index describe the same data, for `check_replicas`. By default `==`.
+/// - `chunk(item)`: which part of its tensor the item writes, for `check_coverage` (see coverage.hpp).
 ///
 ///     template <> struct dcp::write_item_traits<my_item> {
-///       static const std::string& index(const my_item& item) { return item.key; }
+///       static auto index(const my_item& item) { return std::tie(item.name, item.offsets); }
 ///     };
 ///
-/// `index` returns a reference into the item, or a cheap view by value (a trivially copyable type such as
-/// `std::string_view`) of what lives as long as the item. A specialisation may add
-///
-/// - `storage_size(item)`: the bytes that this item writes, a `std::optional` where they may be unknown. Used by
-///   `keep::balanced`. By default the member function of that name, if any.
-/// - `same_data(a, b)`: whether two items of equal index describe the same data. Used by `check_replicas`. By default
-///   the items' `==`, if any.
+/// | works as it is                            | with one line           | not at all                                |
+/// |-------------------------------------------|-------------------------|-------------------------------------------|
+/// | `items`, `index`: members or functions    | members of other names  | an index that is a `const char*`: it      |
+/// | items in a std:: container, Abseil's,     | an index of parts:      | would be compared by address              |
+/// | Boost's, protobuf's; behind pointers      | `std::tie`              | an index made anew at every look          |
+/// | maps of items by index                    | a hash, an `==` of      | items or plans by value, as from a        |
+/// | plans in any range that owns them         | one's own               | `views::transform` that makes them        |
 template <class Item>
-struct write_item_traits {
-  static constexpr const auto& index(const Item& item)
-    requires requires { item.index; }
-  {
-    return item.index;
-  }
-
-  static constexpr auto storage_size(const Item& item)
-    requires requires { item.storage_size(); }
-  {
-    return item.storage_size();
-  }
-};
+struct write_item_traits;
 
 // -------------------------------------------------------------------------------------------------- logging
 
@@ -145,23 +125,26 @@ struct log_record {
 };
 
 /// The logger hook: any copyable callable with `const log_record&`, or nothing (the default): then nothing is
-/// formatted. What the callable throws reaches the caller of the library, before any plan is changed.
+/// formatted. What the callable throws reaches the caller of the library, before any plan is changed. A ready-made one
+/// is `console_logger()` in console_logger.hpp.
 ///
-/// The message shows an index as Python shows a string, if it is one; else by its `operator<<` or std::to_string, if it
-/// has one of them; else as `#` and its position in the plan.
+/// The message shows an index as Python shows a string, if it is one; else by its `operator<<` or in digits; a pair,
+/// tuple, optional or range by its parts; what has none of these as `#` and its position in the plan.
 class logger {
  public:
-  static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+  static constexpr std::size_t unlimited = ~std::size_t{0};
 
   logger() = default;
   logger(std::nullptr_t) noexcept {}
 
   /// `max_message`: no key is added to a message of that many bytes or more, only how many more there are.
   template <class Function>
-    requires(!std::same_as<std::remove_cvref_t<Function>, logger>) &&
-                std::constructible_from<std::function<void(const log_record&)>, Function>
-  logger(Function&& function, std::size_t max_message = unlimited)
-      : function_(std::forward<Function>(function)), max_message_(max_message) {}
+    requires(!std::same_as<std::remove_cvref_t<Function>, logger>)
+  logger(Function&& function, std::size_t max_message = unlimited) : max_message_(max_message) {
+    constexpr bool fits = std::constructible_from<std::function<void(const log_record&)>, Function>;
+    static_assert(fits, "dcp: a logger is a copyable callable that takes a `const dcp::log_record&`");
+    if constexpr (fits) function_ = std::forward<Function>(function);
+  }
 
   explicit operator bool() const noexcept { return static_cast<bool>(function_); }
   void operator()(const log_record& record) const { function_(record); }
@@ -172,57 +155,82 @@ class logger {
   std::size_t max_message_ = unlimited;
 };
 
-/// A logger that writes one line a record to `stderr`, in PyTorch's form, whole even when many threads log:
-///
-///     2026-01-31 12:00:00,123 save.cpp:42 INFO p:4711 t:4713: Duplicate keys to remove: {1: ['a', 'b']}
-///
-/// A million duplicates make a message of a hundred megabytes. So this logger has keys added only while the message is
-/// shorter than `max_message` bytes; then it ends in how many are left out: `{1: ['a', 'b', 999998 more]}`.
-/// `console_logger(logger::unlimited)` lifts the bound. A line feed in a key is written as `\n`.
-[[nodiscard]] inline logger console_logger(std::size_t max_message = 16 * 1024);
+// ------------------------------------------------------------------------------------- which plan writes an index
+
+/// What a policy chooses from: the indices that several plans have, in the order in which they first occur.
+class shared_indices {
+ public:
+  /// `bytes_known`: whether the items tell their bytes at all. The library makes these; who tests a policy may too.
+  explicit shared_indices(std::size_t plans, bool bytes_known = true) : own_bytes_(plans), bytes_known_(bytes_known) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+  [[nodiscard]] std::size_t plans() const noexcept { return own_bytes_.size(); }
+
+  /// What the index's first item that writes something writes; 0 where that is not known.
+  [[nodiscard]] std::uint64_t bytes(std::size_t index) const { return bytes_[index]; }
+  /// The plans that have the index, ascending; where some write something, or may, those alone.
+  [[nodiscard]] std::span<const std::uint32_t> holders(std::size_t index) const {
+    const std::size_t begin = index == 0 ? 0 : ends_[index - 1];
+    return std::span(holders_).subspan(begin, ends_[index] - begin);
+  }
+  /// The bytes that the plan writes in any case: of indices that no other plan has.
+  [[nodiscard]] std::uint64_t own_bytes(std::size_t plan) const { return own_bytes_[plan]; }
+  /// False where the items' type does not tell bytes: then all are 0.
+  [[nodiscard]] bool bytes_known() const noexcept { return bytes_known_; }
+
+  /// `holders`: ascending, at least two.
+  void add(std::uint64_t bytes, std::span<const std::uint32_t> holders);
+  /// Throws std::overflow_error for 2^64 bytes or more.
+  void add_own_bytes(std::size_t plan, std::uint64_t bytes);
+
+ private:
+  std::vector<std::uint64_t> bytes_;
+  std::vector<std::size_t> ends_;  // of each index's part of `holders_`
+  std::vector<std::uint32_t> holders_;
+  std::vector<std::uint64_t> own_bytes_;
+  bool bytes_known_;
+};
+
+namespace keep {
+/// The first plan that has an index writes it, as in PyTorch's `dedup_tensors`. Costs no list of holders.
+struct first_policy {};
+inline constexpr first_policy first{};
+}  // namespace keep
+
+/// The hook that chooses which plan writes an index: `keep::first` (the default), `keep::balanced` of balanced.hpp, or
+/// any copyable callable with `const shared_indices&` that returns a std::vector<std::uint32_t>: of each shared index
+/// the plan that writes it, one of its holders. What it throws reaches the caller, before any plan is changed.
+class keep_policy {
+ public:
+  keep_policy() = default;
+  keep_policy(keep::first_policy) noexcept {}
+
+  template <class Function>
+    requires(!std::same_as<std::remove_cvref_t<Function>, keep_policy>)
+  keep_policy(Function&& function) {
+    constexpr bool fits = std::constructible_from<choice, Function>;
+    static_assert(fits,
+                  "dcp: a keep policy is a copyable callable that takes a `const dcp::shared_indices&` and returns a "
+                  "std::vector<std::uint32_t>");
+    if constexpr (fits) function_ = std::forward<Function>(function);
+  }
+
+  /// Whether it is another than `keep::first`.
+  explicit operator bool() const noexcept { return static_cast<bool>(function_); }
+  [[nodiscard]] std::vector<std::uint32_t> operator()(const shared_indices& shared) const { return function_(shared); }
+
+ private:
+  using choice = std::function<std::vector<std::uint32_t>(const shared_indices&)>;
+  choice function_;
+};
 
 // ------------------------------------------------------------------------------------------------- options
 
-/// Which plan writes an index that several plan to write.
-class keep {
- public:
-  class balanced_policy;
-
-  /// The first that has it.
-  static const keep first;
-
-  /// One of those that have it, such that the largest plan is small and a rank's indices stay in few plans (the files
-  /// that it opens to load them). `keep::balanced(0.05)` lets the largest plan be 5 % larger than an even spread makes
-  /// it, for fewer files; `keep::balanced` alone lets it be 1 %.
-  static const balanced_policy balanced;
-
-  [[nodiscard]] constexpr bool is_balanced() const noexcept { return tolerance_ >= 0; }
-  [[nodiscard]] constexpr double tolerance() const noexcept { return tolerance_; }
-
-  friend constexpr bool operator==(const keep&, const keep&) = default;
-
- private:
-  explicit constexpr keep(double tolerance) : tolerance_(tolerance) {}
-
-  double tolerance_;  // negative: the first
-};
-
-class keep::balanced_policy : public keep {
- public:
-  constexpr balanced_policy() : keep(0.01) {}
-
-  /// Throws std::invalid_argument for a tolerance that is negative or not finite.
-  [[nodiscard]] constexpr keep operator()(double tolerance) const;
-};
-
-inline constexpr keep keep::first{-1.0};
-inline constexpr keep::balanced_policy keep::balanced{};
-
 /// The settings of a call: `dedup_tensors(plans, {.log = console_logger(), .keep = keep::balanced})`.
 struct options {
-  logger log = {};               ///< told what is removed, before any plan is changed; not called where nothing is
-  dcp::keep keep = keep::first;  ///< which plan writes an index
-  bool check_replicas = false;   ///< throw conflict_error where an item and the one that stays describe different data
+  logger log = {};              ///< told what is removed, before any plan is changed; not called where nothing is
+  keep_policy keep = {};        ///< which plan writes an index
+  bool check_replicas = false;  ///< throw conflict_error where an item and the one that stays describe different data
 };
 
 /// Two items of one index that describe different data: a mistake upstream, which would make a checkpoint that loads
@@ -237,7 +245,12 @@ struct conflict {
 
 /// Thrown with `.check_replicas`, before anything is changed or logged; itself the first conflict. (PyTorch writes
 /// whichever item it keeps, in silence: pytorch issues 150862 and 120356.)
-struct conflict_error : std::runtime_error, conflict {
+struct
+#if defined(__GNUC__)  // or each shared library built with hidden visibility would have a type of its own to catch
+    [[gnu::visibility("default")]]
+#endif
+    conflict_error : std::runtime_error,
+                     conflict {
   conflict_error(std::size_t count, std::vector<conflict> first_conflicts);
 
   std::size_t count;                ///< all conflicts of the call
@@ -248,13 +261,17 @@ struct conflict_error : std::runtime_error, conflict {
 
 /// An item that some other item makes redundant.
 struct duplicate {
-  std::uint32_t position;  ///< in the items of its plan, from 0
-  std::uint32_t keeper;    ///< the plan that writes the index, from 0; its own plan, where that names an index twice
+  std::uint32_t position;         ///< in the items of its plan, from 0
+  std::uint32_t keeper;           ///< the plan that writes the index, from 0; its own, where that names an index twice
+  std::uint32_t keeper_position;  ///< of the item that stays, in the items of `keeper`
 
   friend bool operator==(const duplicate&, const duplicate&) = default;
 };
 
 namespace detail {
+template <class Items>
+class duplicate_search;
+
 // Allocates as std::allocator does, but leaves values without a constructor unset: a large array is not written twice.
 template <class Value>
 struct unset_allocator : std::allocator<Value> {
@@ -306,46 +323,49 @@ class duplicates {
 /// Decides which items are redundant, so that each index stays exactly once, also where one plan names it several
 /// times. (PyTorch's `dedup_tensors` then loses it altogether: pytorch/xla issue 7919.)
 ///
-/// - `keep::first`: the first occurrence stays, plans in order, items in order. Otherwise the result is PyTorch's.
-/// - `keep::balanced`: bytes are the `storage_size` of an index's first item; one whose bytes are unknown or 0 stays in
-///   the lowest plan that has it. What one plan alone has is counted before any choice. First each index, largest
-///   first, is given to its least loaded plan: that shows how small the largest plan can be, and that times (1 +
-///   tolerance) is the limit. Then all are given anew: the smallest, as many as the tolerance has room for, to their
-///   lowest plan; the others, largest first, to a plan that keeps another index of exactly the same plans, the one that
-///   did so first, or else to the least loaded, within the limit. Where there is no room, the first result counts.
-///   Indices of equal size come in the order in which they first occur, of equal plans the lowest. (PyTorch's
-///   `dedup_save_plans` goes through the indices once, in order, and counts whole tensors.)
+/// With `keep::first` the first occurrence stays, plans in order, items in order; with another policy the first item
+/// of the plan that it names. But an item that is known to write nothing (`storage_size` 0) never stays where another
+/// of its index writes something, or may. (PyTorch threw real shards away for empty ones: pytorch PR 150862.)
+/// Otherwise the result of `keep::first` is PyTorch's.
 ///
-/// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart;
-/// `keep::balanced` also sorts the indices. Extra memory, at most: 12 bytes an item, 25 more an index, 28 a plan; 8
-/// more an item if their container has no random access; 4 more an item, 50 more an index and 100 for each set of plans
-/// that have an index in common, for `keep::balanced`.
-/// Throws std::length_error for 2^32 - 1 items or more, std::overflow_error for 2^64 bytes or more to balance,
-/// conflict_error (see options), and what allocations and the user's hash, `==` and logger throw.
+/// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart. Extra
+/// memory, at most: 16 bytes an item, 25 more an index, 40 a plan; 8 more an item if their container has no random
+/// access; for a policy 12 more an item and 50 more an index, and what it takes itself.
+/// Throws std::invalid_argument if two plans share one items object, if a policy names a plan that is no holder of an
+/// index, or not as many plans as there are shared indices, and if a storage_size is no number from 0 up;
+/// std::length_error for 2^32 - 1 items or more; conflict_error (see options); and what allocations and the user's
+/// hash, `==`, policy and logger throw.
 template <class Plans>
 [[nodiscard]] duplicates find_duplicates(const Plans& plans, const options& settings = {},
                                          source_location where = source_location::current());
 
-/// Erases the items that `found` calls redundant, in place. What stays keeps its order, and every other member of a
-/// plan its value. Complexity: linear in the items. Throws std::invalid_argument, and changes nothing, if the plans are
-/// not as many, or have not as many items, as those that `found` was made for. Nothing else throws, as long as moving
-/// and destroying an item do not. A plan that loses all its items gives their memory back, where they are in a vector.
+/// Erases the items that `found` calls redundant, in place; `found` may have been made for an earlier save. Each is
+/// compared with the item that is to stay: std::invalid_argument, and nothing changed, if the plans are not as many,
+/// have not as many items, or any index is not its keeper's. So whatever the plans, no index is lost.
+///
+/// The plans may be any range, also one that does not own them: a span, a view, pointers. What stays keeps its order,
+/// and every other member of a plan its value. A plan that loses all its items gives their memory back, where they are
+/// in a std::vector. Nothing but the comparison throws, as long as moving and destroying an item do not.
+/// Complexity: linear in the items. A container that is neither a plain sequence nor made of nodes (a flat map, a
+/// tsl::ordered_map) closes up after each run of neighbours that go.
 template <class Plans>
-void erase_duplicates(Plans& plans, const duplicates& found);
+void erase_duplicates(Plans&& plans, const duplicates& found);
 
-/// `find_duplicates`, then `erase_duplicates`: every index that several items plan to write stays in one of them.
+/// `find_duplicates`, then the redundant items are erased: every index that several plan to write stays in one item.
 ///
 /// An lvalue is left as it was, whatever throws, and the result returned is a copy; a `std::vector` of plans that have
-/// `without_items` (see save_plan_traits) is copied without the items that go. An rvalue is worked on in place and
-/// returned, and no item is copied; what throws does so before the first change, as long as moving an item does not.
+/// `without_items` (see save_plan_traits) is copied without the items that go. Throws std::invalid_argument if the copy
+/// shares its items with the original, as pointers to plans do. An rvalue is worked on in place and returned, and no
+/// item is copied; what throws does so before the first change, as long as moving an item does not.
 template <class Plans>
 [[nodiscard]] std::remove_cvref_t<Plans> dedup_tensors(Plans&& plans, const options& settings = {},
                                                        source_location where = source_location::current());
 
 // ============================================================================================= the machinery
 //
-// In this order: what is asked of a caller's types; reading the plans; the log's text; the search for duplicates;
-// balancing; checking replicas; erasing.
+// In the order in which data flows: what types must be; reading the plans; the search for duplicates; the choice of
+// keepers; checking; erasing; the log's text. Calls that name no object are qualified, so that no function of a
+// caller's namespace is taken for one of ours.
 
 namespace detail {
 
@@ -362,230 +382,448 @@ template <class Exception>
 
 // ------------------------------------------------------------------------------------------- what types must be
 
-namespace access {
-using std::begin;
-using std::end;
-template <class Range>
-constexpr auto begin_of(Range& range) -> decltype(begin(range)) {
-  return begin(range);
-}
-template <class Range>
-constexpr auto end_of(Range& range) -> decltype(end(range)) {
-  return end(range);
-}
-}  // namespace access
-using access::begin_of;
-using access::end_of;
-
-template <class Range>
-using iterator_of = decltype(begin_of(std::declval<Range&>()));
-
-template <class Range>
-concept forward_range = requires(Range& range) {
-  { begin_of(range) } -> std::forward_iterator;
-  { end_of(range) } -> std::sentinel_for<iterator_of<Range>>;
+template <class Optional>
+concept optional_like = requires(const Optional& value) {
+  { value.has_value() } -> std::same_as<bool>;
+  *value;
 };
 
-template <forward_range Range>
-constexpr std::uint64_t count_of(const Range& range) {
-  if constexpr (std::random_access_iterator<iterator_of<const Range>>)
-    return static_cast<std::uint64_t>(end_of(range) - begin_of(range));
-  std::uint64_t count = 0;
-  for (auto at = begin_of(range); at != end_of(range); ++at) ++count;
-  return count;
+// A pointer, plain or smart: what it points to is meant, unless its own trait says otherwise.
+template <class Pointer>
+concept points = std::is_pointer_v<Pointer> || requires(const Pointer& pointer) {
+  static_cast<bool>(pointer);
+  pointer.get();
+  *pointer;
+};
+
+// An element of a map: std::pair<const Key, Value>, or protobuf's like of it.
+template <class Entry>
+concept map_entry = requires(Entry& entry) {
+  entry.second;
+  requires std::is_const_v<decltype(Entry::first)>;
+};
+
+template <class Pointer>
+constexpr auto& pointee(Pointer& pointer) {
+  if (!pointer) detail::raise(std::invalid_argument("dcp: a plan or an item is a null pointer"));
+  return *pointer;
 }
 
-template <forward_range Plans>
-using plan_of = std::iter_value_t<iterator_of<const Plans>>;
+// What the parts are of a type that is compared, hashed and shown part by part.
+template <class... Types>
+struct type_list {};
+template <class Whole>
+struct parts_of {
+  using type = type_list<>;
+};
+template <class First, class Second>
+struct parts_of<std::pair<First, Second>> {
+  using type = type_list<First, Second>;
+};
+template <class... Parts>
+struct parts_of<std::tuple<Parts...>> {
+  using type = type_list<Parts...>;
+};
+template <template <class...> class Variant, class... Parts>
+  requires requires(const Variant<Parts...>& value) { value.valueless_by_exception(); }
+struct parts_of<Variant<Parts...>> {
+  using type = type_list<Parts...>;
+};
+template <optional_like Optional>
+struct parts_of<Optional> {
+  using type = type_list<decltype(*std::declval<const Optional&>())>;
+};
+template <std::ranges::forward_range Range>
+  requires(!std::is_array_v<Range> &&
+           !std::same_as<std::ranges::range_value_t<Range>, Range>)  // (a std::filesystem::path has paths)
+struct parts_of<Range> {
+  using type = type_list<std::ranges::range_value_t<Range>>;
+};
 
-template <class Plan>
-concept has_items = requires(const Plan& plan) { save_plan_traits<Plan>::items(plan); };
+template <class Whole>
+concept has_parts = !std::same_as<typename parts_of<Whole>::type, type_list<>>;
 
-template <has_items Plan>
-using items_of = std::remove_cvref_t<decltype(save_plan_traits<Plan>::items(std::declval<const Plan&>()))>;
+template <class Whole, class Predicate>
+consteval bool all_parts(Predicate predicate) {
+  return [&]<class... Parts>(type_list<Parts...>) {
+    return (predicate(type_list<std::remove_cvref_t<Parts>>{}) && ...);
+  }(typename parts_of<Whole>::type{});
+}
 
-template <class Plan>
-using item_of = std::iter_value_t<iterator_of<const items_of<Plan>>>;
-
-template <class Item>
-concept has_index = requires(const Item& item) { write_item_traits<Item>::index(item); };
-
-template <has_index Item>
-using index_result = decltype(write_item_traits<Item>::index(std::declval<const Item&>()));
-
-template <has_index Item>
-using index_of = std::remove_cvref_t<index_result<Item>>;
-
-// What a trait returns by value has to be a view of what the item holds: an owning key would be copied at every look.
-template <class Item>
-concept index_outlives_call =
-    std::is_lvalue_reference_v<index_result<Item>> || std::is_trivially_copyable_v<index_of<Item>>;
+// Whether `==` can be called. That of a pair, tuple, variant or container is there whatever its parts have.
+template <class Type>
+consteval bool has_equality() {
+  if constexpr (std::is_array_v<Type>) return false;  // it would compare addresses
+  else if constexpr (requires(const Type& a, const Type& b) {
+                       { a == b } -> std::convertible_to<bool>;
+                     })
+    return detail::all_parts<Type>([]<class Part>(type_list<Part>) { return detail::has_equality<Part>(); });
+  else return false;
+}
 
 template <class Index>
-concept has_hash = requires(const Index& index) {
+concept has_std_hash = requires(const Index& index) {
   { std::hash<Index>{}(index) } -> std::convertible_to<std::size_t>;
 };
 
 template <class Index>
-concept has_equality = requires(const Index& a, const Index& b) {
-  { a == b } -> std::convertible_to<bool>;
+consteval bool has_hash() {
+  if constexpr (has_std_hash<Index>) return true;
+  else if constexpr (!has_parts<Index> || requires { typename Index::hasher; })
+    return false;  // (of a set: in any order)
+  else return detail::all_parts<Index>([]<class Part>(type_list<Part>) { return detail::has_hash<Part>(); });
+}
+
+// Text, or a list of numbers, would be compared by its address.
+template <class Index>
+consteval bool has_no_bare_text() {
+  using decayed = std::decay_t<Index>;
+  if constexpr (std::is_pointer_v<decayed>) return !std::is_integral_v<std::remove_pointer_t<decayed>>;
+  else return detail::all_parts<Index>([]<class Part>(type_list<Part>) { return detail::has_no_bare_text<Part>(); });
+}
+
+// What a trait returns by value has to be a view of what the item holds: an owning key would be made at every look.
+template <class Result>
+constexpr bool outlives_call = std::is_lvalue_reference_v<Result> || std::is_trivially_copyable_v<Result>;
+template <class First, class Second>
+constexpr bool outlives_call<std::pair<First, Second>> = outlives_call<First> && outlives_call<Second>;
+template <class... Parts>
+constexpr bool outlives_call<std::tuple<Parts...>> = (outlives_call<Parts> && ...);
+
+// Calls `visit` with each part.
+template <class Whole, class Visit>
+constexpr void for_each_part(const Whole& whole, const Visit& visit) {
+  if constexpr (optional_like<Whole>) {
+    if (whole.has_value()) visit(*whole);
+  } else if constexpr (std::ranges::forward_range<const Whole>) {
+    for (const auto& part : whole) visit(part);
+  } else {
+    std::apply([&](const auto&... part) { (visit(part), ...); }, whole);
+  }
+}
+
+// What is called of a caller's types: what the trait has, or else the default; void, if a type has neither.
+struct access {
+  template <class Plan>
+  static constexpr decltype(auto) default_items(Plan& plan) {
+    if constexpr (requires { plan.items; }) return (plan.items);
+    else if constexpr (requires { *plan.mutable_items(); }) return *plan.mutable_items();
+    else if constexpr (requires { plan.items(); }) return plan.items();
+    else if constexpr (points<std::remove_const_t<Plan>>) return access::items(detail::pointee(plan));
+    else if constexpr (map_entry<Plan>) return access::items(plan.second);
+    else if constexpr (std::ranges::forward_range<Plan>) return (plan);
+  }
+  template <class Plan>
+  static constexpr decltype(auto) items(Plan& plan) {
+    using traits = save_plan_traits<std::remove_const_t<Plan>>;
+    if constexpr (requires { traits::items(plan); }) return traits::items(plan);
+    else return access::default_items(plan);
+  }
+
+  template <class Plan>
+  static constexpr auto without_items(const Plan& plan) {
+    if constexpr (requires { save_plan_traits<Plan>::without_items(plan); })
+      return save_plan_traits<Plan>::without_items(plan);
+    else if constexpr (requires { plan.without_items(); }) return plan.without_items();
+  }
+
+  // An item, or what it points to.
+  template <class Item>
+  static constexpr const auto& target(const Item& item) {
+    if constexpr (points<Item> && !requires { write_item_traits<Item>::index(item); })
+      return access::target(detail::pointee(item));
+    else return item;
+  }
+
+  template <class Item>
+  static constexpr decltype(auto) default_index(const Item& item) {
+    if constexpr (requires { item.index; }) {
+      return (item.index);
+    } else if constexpr (requires { item.index(); }) {
+      return item.index();
+    } else if constexpr (map_entry<const Item>) {
+      // Unless the value has an index of another type: it could be either.
+      using of_value = std::remove_cvref_t<decltype(access::index(access::target(item.second)))>;
+      if constexpr (std::is_void_v<of_value> || std::same_as<const of_value, decltype(Item::first)>)
+        return (item.first);
+    }
+  }
+  template <class Item>
+  static constexpr decltype(auto) index(const Item& item) {
+    if constexpr (requires { write_item_traits<Item>::index(item); }) return write_item_traits<Item>::index(item);
+    else return access::default_index(item);
+  }
+
+  template <class Item, class Index>
+  static constexpr std::uint64_t hash(const Index& index) {
+    if constexpr (requires { write_item_traits<Item>::hash(index); }) {
+      return static_cast<std::uint64_t>(write_item_traits<Item>::hash(index));
+    } else if constexpr (has_std_hash<Index>) {
+      return std::hash<Index>{}(index);
+    } else {
+      std::uint64_t hash = 0;
+      detail::for_each_part(index, [&](const auto& part) {
+        hash = (hash + 1 + access::hash<type_list<>>(part)) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
+      });
+      return hash;
+    }
+  }
+  template <class Item, class Index>
+  static constexpr bool equal(const Index& a, const Index& b) {
+    if constexpr (requires { write_item_traits<Item>::equal(a, b); }) return write_item_traits<Item>::equal(a, b);
+    else return static_cast<bool>(a == b);
+  }
+
+  template <class Item>
+  static constexpr auto storage_size(const Item& item) {
+    if constexpr (requires { write_item_traits<Item>::storage_size(item); })
+      return write_item_traits<Item>::storage_size(item);
+    else if constexpr (requires { item.storage_size(); }) return item.storage_size();
+    else if constexpr (requires { item.storage_size; }) return item.storage_size;
+    else if constexpr (map_entry<const Item>) return access::storage_size(access::target(item.second));
+  }
+
+  // The bytes that an item writes, if they are known.
+  template <class Item>
+  static constexpr std::optional<std::uint64_t> bytes(const Item& item) {
+    if constexpr (!std::is_void_v<decltype(access::storage_size(item))>) {
+      const auto checked = [](auto size) {
+        if (!(size >= decltype(size){} && static_cast<long double>(size) < 0x1p64L))
+          detail::raise(std::invalid_argument("dcp: an item's storage_size is no number of bytes from 0 up"));
+        return static_cast<std::uint64_t>(size);
+      };
+      const auto size = access::storage_size(item);
+      if constexpr (!optional_like<decltype(size)>) return checked(size);
+      else if (size.has_value()) return checked(*size);
+    }
+    return {};
+  }
+  template <class Item>
+  static constexpr bool writes_nothing(const Item& item) {
+    if constexpr (requires { write_item_traits<Item>::writes_nothing(item); })
+      return write_item_traits<Item>::writes_nothing(item);
+    else if constexpr (
+        !requires { write_item_traits<Item>::storage_size(item); } && requires { item.writes_nothing(); })
+      return item.writes_nothing();
+    else return access::bytes(item) == 0U;
+  }
+
+  template <class Item>
+  static constexpr auto same_data(const Item& a, const Item& b) {
+    if constexpr (requires { write_item_traits<Item>::same_data(a, b); })
+      return static_cast<bool>(write_item_traits<Item>::same_data(a, b));
+    else if constexpr (map_entry<const Item>)
+      return access::same_data(access::target(a.second), access::target(b.second));
+    else if constexpr (detail::has_equality<Item>()) return static_cast<bool>(a == b);
+  }
 };
+
+}  // namespace detail
+
+template <class Plan>
+struct save_plan_traits {
+  static constexpr decltype(auto) items(auto& plan)
+    requires(!std::is_void_v<decltype(detail::access::default_items(plan))>)
+  {
+    return detail::access::default_items(plan);
+  }
+};
+template <class Item>
+struct write_item_traits {
+  static constexpr decltype(auto) index(const Item& item)
+    requires(!std::is_void_v<decltype(detail::access::default_index(item))>)
+  {
+    return detail::access::default_index(item);
+  }
+};
+
+namespace detail {
+
+template <class Plans>
+using plan_of = std::ranges::range_value_t<Plans>;
+template <class Plan>
+using items_result = decltype(access::items(std::declval<Plan&>()));
+template <class Plan>
+using items_of = std::remove_cvref_t<items_result<const Plan>>;
+template <class Plan>
+using entry_of = std::ranges::range_value_t<const items_of<Plan>>;  // an item, or a pointer to one
+template <class Plan>
+using item_of = std::remove_cvref_t<decltype(access::target(std::declval<const entry_of<Plan>&>()))>;
+template <class Item>
+using index_result = decltype(access::index(std::declval<const Item&>()));
+template <class Item>
+using index_of = std::remove_cvref_t<index_result<Item>>;
+
+template <class Item>
+concept tells_bytes = !std::is_void_v<decltype(access::storage_size(std::declval<const Item&>()))>;
+template <class Item>
+concept tells_data =
+    !std::is_void_v<decltype(access::same_data(std::declval<const Item&>(), std::declval<const Item&>()))>;
+template <class Item, class Index = index_of<Item>>
+concept tells_hash =
+    requires(const Index& index) { write_item_traits<Item>::hash(index); } || detail::has_hash<Index>();
+template <class Item, class Index = index_of<Item>>
+concept tells_equality =
+    requires(const Index& a, const Index& b) { write_item_traits<Item>::equal(a, b); } || detail::has_equality<Index>();
+
+// Elements that are there before and after they are looked at.
+template <class Range>
+concept holds_elements = std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
+// A container that owns its elements passes its own constness on to them; a span or a vector of pointers does not.
+template <class Range>
+concept owns_elements = std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<const Range>>> &&
+                        !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>;
+template <class Result>
+concept changeable_result = std::is_lvalue_reference_v<Result> && !std::is_const_v<std::remove_reference_t<Result>>;
+
+template <class Items>
+concept is_std_vector = requires {
+  requires std::same_as<Items, std::vector<std::ranges::range_value_t<Items>, typename Items::allocator_type>>;
+};
+
+// An array of JSON, or an object: which of them, is not in the type.
+template <class Items>
+concept json_value = requires(const Items& items) {
+  { items.is_array() } -> std::same_as<bool>;
+};
+
+// Items that are stored as they are seen, one after the other: std::vector, std::deque. Not the entries of a flat or a
+// dense map; nor objects of a class that may be derived from, which a container of pointers shows.
+template <class Items, class Item = std::ranges::range_value_t<Items>>
+concept plain_sequence =
+    (std::ranges::random_access_range<Items> || json_value<Items>) &&
+    std::same_as<std::ranges::range_reference_t<Items>, Item&> && !requires { typename Items::key_type; } &&
+    (std::ranges::contiguous_range<Items> || !std::is_polymorphic_v<Item> || std::is_final_v<Item>) &&
+    requires(Items& items) { items.erase(items.begin(), items.end()); };
+
+// Singly linked: std::forward_list.
+template <class Items>
+concept erases_after = requires(Items& items) { items.erase_after(items.before_begin()); };
+
+template <class Items>
+concept erases_one = !plain_sequence<Items> && requires(Items& items) { items.erase(items.begin()); };
+
+template <class Items>
+concept erasable = (plain_sequence<Items> && std::is_move_assignable_v<std::ranges::range_value_t<Items>>) ||
+                   erases_after<Items> || erases_one<Items>;
+
+template <class Plans, class Plan = plan_of<Plans>>
+concept copyable = std::is_copy_constructible_v<Plans> && std::is_copy_constructible_v<Plan> &&
+                   std::is_copy_constructible_v<items_of<Plan>> && std::is_copy_constructible_v<entry_of<Plan>>;
+
+template <class>
+constexpr bool never = false;
 
 template <class Item>
 consteval bool check_item() {
-  static_assert(has_index<Item>,
-                "dcp: a write item has no index: give it a member `index`, or specialise dcp::write_item_traits<Item> "
-                "with `static const auto& index(const Item&)`");
-  if constexpr (has_index<Item>) {
-    static_assert(index_outlives_call<Item>,
+  if constexpr (std::is_void_v<index_result<Item>>)
+    static_assert(
+        never<Item>,
+        "dcp: a write item has no index: give it a member `index`, or specialise dcp::write_item_traits<Item> "
+        "with `static const auto& index(const Item&)`, as a map's entry wants whose value has an index too");
+  else if constexpr (!detail::has_no_bare_text<index_of<Item>>())
+    static_assert(never<Item>,
+                  "dcp: an index is a pointer to characters, which is compared by its address: let "
+                  "write_item_traits<Item>::index return a std::string_view");
+  else if constexpr (!outlives_call<index_result<Item>>)
+    static_assert(never<Item>,
                   "dcp: write_item_traits<Item>::index returns by value an index that dies at once: return a reference "
-                  "into the item, or a trivially copyable view such as std::string_view");
-    static_assert(has_hash<index_of<Item>>, "dcp: the index of a write item has no hash: specialise std::hash<Index>");
-    static_assert(has_equality<index_of<Item>>,
-                  "dcp: two indices of write items cannot be compared: give Index an operator==");
-    return index_outlives_call<Item> && has_hash<index_of<Item>> && has_equality<index_of<Item>>;
-  }
+                  "into the item, a trivially copyable view such as std::string_view, or a std::tie");
+  else if constexpr (!tells_hash<Item>)
+    static_assert(never<Item>,
+                  "dcp: the index of a write item has no hash: specialise std::hash<Index>, or give "
+                  "write_item_traits<Item> a `hash`");
+  else if constexpr (!tells_equality<Item>)
+    static_assert(never<Item>,
+                  "dcp: two indices of write items cannot be compared: give Index an operator==, or "
+                  "write_item_traits<Item> an `equal`");
+  else if constexpr (!tells_bytes<Item> && requires(Item& item) { item.storage_size(); })
+    static_assert(never<Item>, "dcp: the member function storage_size() of a write item has to be const");
+  else return true;
   return false;
 }
 
 template <class Plan>
 consteval bool check_plan() {
-  static_assert(has_items<Plan>,
-                "dcp: a plan has no items: give it a member `items`, or specialise dcp::save_plan_traits<Plan> with "
-                "`static auto& items(auto& plan)`, which takes a const plan too");
-  if constexpr (has_items<Plan>) {
-    static_assert(forward_range<const items_of<Plan>>, "dcp: the items of a plan are no forward range");
-    if constexpr (forward_range<const items_of<Plan>>) return check_item<item_of<Plan>>();
-  }
+  if constexpr (std::is_void_v<items_result<const Plan>>)
+    static_assert(never<Plan>,
+                  "dcp: a plan has no items: give it a member `items`, or specialise dcp::save_plan_traits<Plan> with "
+                  "`static auto& items(auto& plan)`, which takes a const plan too");
+  else if constexpr (!std::ranges::forward_range<const items_of<Plan>>)
+    static_assert(never<Plan>, "dcp: the items of a plan are no forward range");
+  else if constexpr (!std::is_lvalue_reference_v<items_result<const Plan>> &&
+                     !(std::is_trivially_copyable_v<items_of<Plan>> && !owns_elements<items_of<Plan>>))
+    static_assert(never<Plan>,
+                  "dcp: the items of a plan are returned by value and die at once: let save_plan_traits<Plan>::items "
+                  "return a reference, `auto&`");
+  else if constexpr (!holds_elements<const items_of<Plan>>)
+    static_assert(never<Plan>, "dcp: the items of a plan are made anew at every look: keep them in a container");
+  else return detail::check_item<item_of<Plan>>();
   return false;
 }
 
 // For all functions: plans and items can be read.
 template <class Plans>
 consteval bool check_readable() {
-  static_assert(forward_range<const Plans>, "dcp: the plans are no forward range, such as std::vector<Plan>");
-  if constexpr (forward_range<const Plans>) return check_plan<plan_of<Plans>>();
+  if constexpr (!std::ranges::forward_range<Plans>)
+    static_assert(never<Plans>, "dcp: the plans are no forward range, such as std::vector<Plan>");
+  else if constexpr (!holds_elements<Plans>)
+    static_assert(never<Plans>, "dcp: the plans are made anew at every look, as by a view: keep them in a container");
+  else return detail::check_plan<plan_of<Plans>>();
   return false;
 }
-
-// Items that can be closed up, moving each that stays once: std::vector, std::deque.
-template <class Items>
-concept closes_up = std::random_access_iterator<iterator_of<Items>> &&
-                    std::is_move_assignable_v<std::iter_value_t<iterator_of<Items>>> &&
-                    requires(Items& items) { items.erase(items.begin(), items.end()); };
-
-// Items that can be taken out one by one at no cost to the others: std::list, std::set, std::map.
-template <class Items>
-concept erases_one = !std::random_access_iterator<iterator_of<Items>> && requires(Items& items) {
-  { items.erase(items.begin()) } -> std::convertible_to<iterator_of<Items>>;
-};
-
-// The same, singly linked: std::forward_list.
-template <class Items>
-concept erases_after = requires(Items& items) { items.erase_after(items.before_begin()); };
-
-template <class Items>
-concept erasable = closes_up<Items> || erases_one<Items> || erases_after<Items>;
-
-template <class Range>
-using element_of = std::remove_reference_t<std::iter_reference_t<iterator_of<Range>>>;
-
-// A copy of a container that owns its elements leaves the elements of the original alone. Such a container passes its
-// own constness on to them; a span or a vector of pointers does not.
-template <class Plans>
-concept owns_plans = std::is_const_v<element_of<const Plans>> && !std::is_const_v<element_of<Plans>>;
-
-template <class Plan>
-concept owns_items =
-    std::is_const_v<std::remove_reference_t<decltype(save_plan_traits<Plan>::items(std::declval<const Plan&>()))>> &&
-    requires(Plan& plan) {
-      requires !std::is_const_v<std::remove_reference_t<decltype(save_plan_traits<Plan>::items(plan))>>;
-    };
 
 // For those that change plans: what is redundant can be erased.
 template <class Plans>
-consteval bool check_erasable() {
-  if constexpr (check_readable<Plans>()) {
-    using Plan = plan_of<Plans>;
-    static_assert(owns_plans<Plans>,
-                  "dcp: the plans cannot be changed or are not owned by their container: pass it a container that owns "
-                  "them, such as std::vector<Plan>, and no span, view or initializer_list");
-    static_assert(
-        owns_items<Plan>,
-        "dcp: the items of a plan cannot be changed or are not owned by it: save_plan_traits<Plan>::items has "
-        "to return a reference, to const items for a const plan alone");
-    static_assert(
-        erasable<items_of<Plan>>,
-        "dcp: the items of a plan cannot be erased: keep them in a container with `erase`, and make them assignable "
-        "if it is a std::vector or std::deque");
-    return owns_plans<Plans> && owns_items<Plan> && erasable<items_of<Plan>>;
-  }
+consteval bool check_changeable() {
+  if constexpr (!detail::check_readable<Plans>()) return false;
+  else if constexpr (!erasable<items_of<plan_of<Plans>>>)
+    static_assert(never<Plans>,
+                  "dcp: the items of a plan cannot be erased: keep them in a container with `erase`, and make them "
+                  "assignable if it is a std::vector or std::deque");
+  else if constexpr (!changeable_result<items_result<std::remove_reference_t<std::ranges::range_reference_t<Plans>>>>)
+    static_assert(never<Plans>,
+                  "dcp: the items of a plan cannot be changed or are not owned by it: save_plan_traits<Plan>::items "
+                  "has to return a reference, to const items for a const plan alone");
+  else return true;
   return false;
 }
 
-// ------------------------------------------------------------------------------------------- reading the plans
+// For those that return plans, in place or as a copy, which has to leave the original's items alone.
+template <class Plans, bool Copies>
+consteval bool check_returnable() {
+  if constexpr (!detail::check_readable<const Plans>()) return false;
+  else if constexpr (!owns_elements<Plans> || std::is_array_v<Plans>)
+    static_assert(never<Plans>,
+                  "dcp: the plans cannot be changed or are not owned by their container: pass it a container that owns "
+                  "them, such as std::vector<Plan>, and no span, view, array or initializer_list; or call "
+                  "erase_duplicates");
+  else if constexpr (!detail::check_changeable<Plans>()) return false;
+  else if constexpr (Copies && changeable_result<items_result<const plan_of<Plans>>>)
+    static_assert(never<Plans>,
+                  "dcp: the items of a plan cannot be changed or are not owned by it, and a copy would share them: "
+                  "pass the plans by std::move, or let save_plan_traits<Plan>::items return const items for a const "
+                  "plan");
+  else if constexpr (Copies && !copyable<Plans>)
+    static_assert(never<Plans>, "dcp: plans that cannot be copied are passed by std::move");
+  else return true;
+  return false;
+}
 
-// The items of all plans, each found by plan and position in constant time.
-template <class Plans>
-class planned_items {
- public:
-  using plan_type = plan_of<Plans>;
-  using item_type = item_of<plan_type>;
-  using index_type = index_of<item_type>;
+// ----------------------------------------------------------------------------------------------- an index as text
 
-  explicit planned_items(const Plans& plans) {
-    plans_.reserve(static_cast<std::size_t>(count_of(plans)));
-    for (const plan_type& plan : plans) {
-      const auto& items = save_plan_traits<plan_type>::items(plan);
-      const std::uint64_t count = count_of(items);
-      if (count >= std::numeric_limits<std::uint32_t>::max() - size_)
-        raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
-      size_ += static_cast<std::uint32_t>(count);
-      plans_.push_back({cursor(), static_cast<std::uint32_t>(count)});
-      if constexpr (by_position) plans_.back().begin = begin_of(items);
-    }
-    if constexpr (!by_position) {
-      pointers_.reserve(size_);
-      auto part = plans_.begin();
-      for (const plan_type& plan : plans) {
-        (part++)->begin = pointers_.data() + pointers_.size();
-        for (const item_type& item : save_plan_traits<plan_type>::items(plan)) pointers_.push_back(&item);
-      }
-    }
-  }
-
-  [[nodiscard]] std::size_t plans() const { return plans_.size(); }
-  [[nodiscard]] std::uint32_t size() const { return size_; }  // of all plans
-  [[nodiscard]] std::uint32_t size(std::size_t plan) const { return plans_[plan].size; }
-
-  [[nodiscard]] const item_type& item(std::size_t plan, std::uint32_t position) const {
-    if constexpr (by_position) return plans_[plan].begin[static_cast<std::iter_difference_t<cursor>>(position)];
-    else return *plans_[plan].begin[position];
-  }
-  [[nodiscard]] decltype(auto) index(std::size_t plan, std::uint32_t position) const {
-    return write_item_traits<item_type>::index(item(plan, position));
-  }
-
- private:
-  using iterator = iterator_of<const items_of<plan_type>>;
-  static constexpr bool by_position =
-      std::random_access_iterator<iterator> && std::is_lvalue_reference_v<std::iter_reference_t<iterator>>;
-  using cursor = std::conditional_t<by_position, iterator, const item_type* const*>;
-
-  struct plan_part {
-    cursor begin;
-    std::uint32_t size;
-  };
-  std::vector<plan_part> plans_;
-  std::vector<const item_type*> pointers_;  // to all items in order, where there is no random access
-  std::uint32_t size_ = 0;
+// Converts to an enumeration alone: not to a number, which every plain one can be printed as.
+template <class Enum>
+struct exactly {
+  template <class Type>
+    requires std::same_as<Type, Enum>
+  operator Type() const;
 };
 
-// ----------------------------------------------------------------------------------------------- the log's text
-
 template <class Index>
-concept prints_itself = (std::is_class_v<Index> || std::is_enum_v<Index>) &&
-                        requires(std::ostream& out, const Index& index) { out << index; };
+concept prints_itself = (std::is_class_v<Index> && requires(std::ostream& out, const Index& index) { out << index; }) ||
+                        (std::is_enum_v<Index> && requires(std::ostream& out) { out << exactly<Index>(); });
 
 // A number. (Its operator<< would be there only for those who include <ostream>.)
 template <class Index>
@@ -630,10 +868,11 @@ inline void append_quoted(std::string& text, std::string_view value) {
   text += quote;
 }
 
+// `number` is shown for an index, or a part of one, that cannot be.
 template <class Index, class Stream = std::ostream>
-void append_index(std::string& text, const Index& index, std::uint32_t position) {
+void append_index(std::string& text, const Index& index, std::size_t number) {
   if constexpr (std::convertible_to<const Index&, std::string_view>) {
-    append_quoted(text, index);
+    detail::append_quoted(text, index);
   } else if constexpr (prints_itself<Index>) {
     static_assert(complete<Stream>, "dcp: the log prints an index by its operator<<: include <ostream>");
     if constexpr (complete<Stream>) {
@@ -644,94 +883,111 @@ void append_index(std::string& text, const Index& index, std::uint32_t position)
     }
   } else if constexpr (has_digits<Index>) {
     text += std::to_string(index);
+  } else if constexpr (has_parts<Index>) {
+    text += '(';
+    const char* between = "";
+    std::size_t part_number = 0;
+    detail::for_each_part(index, [&](const auto& part) {
+      text += std::exchange(between, ", ");
+      detail::append_index(text, part, part_number++);
+    });
+    text += ')';
   } else {
-    text += '#' + std::to_string(position);
+    text += '#' + std::to_string(number);
   }
 }
 
-// What one plan loses. `left` counts what all plans lose and is not in the text yet.
-template <class IndexAt>
-void append_removed(std::string& text, std::size_t plan, std::span<const duplicate> redundant, const IndexAt& index_at,
-                    std::size_t max_message, std::size_t& left) {
-  text += std::to_string(plan) + ": [";
-  const char* between = "";
-  for (const duplicate& each : redundant) {
-    text += between;
-    between = ", ";
-    if (text.size() >= max_message) {
-      text += std::to_string(std::exchange(left, 0)) + " more";
-      break;
+// ------------------------------------------------------------------------------------------- reading the plans
+
+// Where a plan's items are; nothing, if it has none.
+template <class Plan>
+const void* items_object(Plan& plan) {
+  auto&& items = access::items(plan);
+  const auto first = std::ranges::begin(items);
+  if (first == std::ranges::end(items)) return nullptr;
+  if constexpr (std::is_lvalue_reference_v<items_result<Plan>>) return std::addressof(items);
+  else return std::addressof(*first);
+}
+
+inline void refuse_shared(std::vector<const void*>& objects, const char* message) {
+  std::sort(objects.begin(), objects.end(), std::less<>());
+  for (std::size_t i = 1; i < objects.size(); ++i)
+    if (objects[i] != nullptr && objects[i] == objects[i - 1]) detail::raise(std::invalid_argument(message));
+}
+
+// The items of all plans, each found by plan and position in constant time.
+template <class Plans>
+class planned_items {
+ public:
+  using plan_type = plan_of<Plans>;
+  using item_type = item_of<plan_type>;
+  using index_type = index_of<item_type>;
+
+  explicit planned_items(Plans& plans) {
+    const auto count = static_cast<std::size_t>(std::ranges::distance(plans));
+    std::vector<const void*> objects;
+    objects.reserve(count);
+    plans_.reserve(count);
+    for (const plan_type& plan : plans) {
+      const auto& items = access::items(plan);
+      const auto size = static_cast<std::uint64_t>(std::ranges::distance(items));
+      if (size >= ~std::uint32_t{0} - size_)
+        detail::raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
+      size_ += static_cast<std::uint32_t>(size);
+      plans_.push_back({cursor(), static_cast<std::uint32_t>(size)});
+      if constexpr (by_position) plans_.back().begin = std::ranges::begin(items);
+      objects.push_back(detail::items_object(plan));
     }
-    append_index(text, index_at(each.position), each.position);
-    --left;
+    detail::refuse_shared(objects,
+                          "dcp: two plans have the same items object: each index would be lost in one of them");
+    if constexpr (!by_position) {
+      pointers_.reserve(size_);
+      auto part = plans_.begin();
+      for (const plan_type& plan : plans) {
+        (part++)->begin = pointers_.data() + pointers_.size();
+        const auto& items = access::items(plan);
+        for (const auto& item : items) pointers_.push_back(std::addressof(item));
+      }
+    }
   }
-  text += ']';
-}
 
-template <class Items>
-std::string removal_message(const Items& items, const duplicates& found, std::size_t max_message) {
-  std::string text = "Duplicate keys to remove: {";
-  std::size_t left = found.size();
-  const char* between = "";
-  for (std::size_t plan = 0; plan != found.plans() && left != 0; ++plan) {
-    if (found.in(plan).empty()) continue;
-    text += between;
-    between = ", ";
-    const auto index_at = [&](std::uint32_t position) -> decltype(auto) { return items.index(plan, position); };
-    append_removed(text, plan, found.in(plan), index_at, max_message, left);
+  [[nodiscard]] std::size_t plans() const { return plans_.size(); }
+  [[nodiscard]] std::uint32_t size() const { return size_; }  // of all plans
+  [[nodiscard]] std::uint32_t size(std::size_t plan) const { return plans_[plan].size; }
+
+  [[nodiscard]] const item_type& item(std::size_t plan, std::uint32_t position) const {
+    if constexpr (by_position)
+      return access::target(plans_[plan].begin[static_cast<std::iter_difference_t<cursor>>(position)]);
+    else return access::target(*plans_[plan].begin[position]);
   }
-  return text += '}';
-}
-
-inline const char* level_name(log_level level) {
-  switch (level) {
-    case log_level::debug: return "DEBUG";
-    case log_level::info: return "INFO";
-    case log_level::warning: return "WARNING";
-    case log_level::error: return "ERROR";
+  [[nodiscard]] decltype(auto) index(std::size_t plan, std::uint32_t position) const {
+    return access::index(item(plan, position));
   }
-  return "INFO";  // not reached: the enumeration has no other values
-}
+  [[nodiscard]] std::uint64_t hash(std::size_t plan, std::uint32_t position) const {
+    return access::hash<item_type, index_type>(index(plan, position));
+  }
+  [[nodiscard]] bool same_index(std::size_t plan, std::uint32_t position, const duplicate& writer) const {
+    return access::equal<item_type, index_type>(index(plan, position), index(writer.keeper, writer.position));
+  }
+  [[nodiscard]] bool writes_nothing(std::size_t plan, std::uint32_t position) const {
+    return access::writes_nothing(item(plan, position));
+  }
 
-inline long process_id() {
-#if __has_include(<unistd.h>)
-  return static_cast<long>(getpid());
-#else
-  return 0;
-#endif
-}
+ private:
+  using iterator = std::ranges::iterator_t<const items_of<plan_type>>;
+  static constexpr bool by_position = std::random_access_iterator<iterator>;
+  using cursor =
+      std::conditional_t<by_position, iterator, const std::ranges::range_value_t<const items_of<plan_type>>* const*>;
 
-// The number by which debuggers and `top` know the thread, where there is one.
-inline long thread_id() {
-#if defined(__GLIBC__) && __has_include(<unistd.h>)
-  return static_cast<long>(gettid());
-#else
-  static thread_local const char here = 0;
-  return static_cast<long>(reinterpret_cast<std::uintptr_t>(&here));
-#endif
-}
-
-inline std::string local_time() {
-  std::timespec now{};
-  static_cast<void>(std::timespec_get(&now, TIME_UTC));
-  std::tm parts{};
-  localtime_r(&now.tv_sec, &parts);
-  char text[40];
-  const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  std::snprintf(text + size, sizeof text - size, ",%03d", static_cast<int>(now.tv_nsec / 1'000'000));
-  return text;
-}
-
-inline void write_line(const log_record& record) {
-  const std::string_view path = record.where.file_name();
-  std::string line = local_time() + ' ';
-  line += path.substr(path.find_last_of("/\\") + 1);
-  line += ':' + std::to_string(record.where.line()) + ' ' + level_name(record.level);
-  line += " p:" + std::to_string(process_id()) + " t:" + std::to_string(thread_id()) + ": ";
-  for (const char c : record.message) c == '\n' ? line += "\\n" : line += c;
-  line += '\n';
-  std::fwrite(line.data(), 1, line.size(), stderr);  // one call: the stream is locked for the whole line
-}
+  struct plan_part {
+    cursor begin;
+    std::uint32_t size;
+  };
+  std::vector<plan_part> plans_;
+  std::vector<const std::ranges::range_value_t<const items_of<plan_type>>*>
+      pointers_;  // to all in order, without random access
+  std::uint32_t size_ = 0;
+};
 
 // --------------------------------------------------------------------------------------------------- the search
 
@@ -745,13 +1001,17 @@ constexpr std::uint32_t mix(std::uint64_t hash) {
 
 // Finds the number of an index by its hash. Open addressing with linear probing. A slot of four bytes holds the number,
 // and above it what of the hash the slot's place does not tell: few other keys are ever looked at, the table stays
-// small in the cache, and as the hashes are kept in order, growing reads no key and computes no hash. (A template, as
-// the balancer is, so that who includes this header and calls nothing does not wait for the compiler.)
+// small in the cache, and as the hashes are kept in order, growing reads no key and computes no hash. (A template, so
+// that who includes this header and calls nothing does not wait for the compiler.)
 template <class Number>
 class number_table {
  public:
   // Has the slot for this hash loaded, so that it is there when it is looked at.
-  void prefetch(Number hash) const { __builtin_prefetch(slots_.data() + (hash & mask_)); }
+  void prefetch([[maybe_unused]] Number hash) const {
+#if defined(__GNUC__)
+    __builtin_prefetch(slots_.data() + (hash & mask_));
+#endif
+  }
 
   // The number of the index with this hash of which `same(number)` is true; if there is none, the next number, which it
   // gets.
@@ -806,26 +1066,44 @@ class duplicate_search {
 
   [[nodiscard]] std::size_t distinct() const { return distinct_; }
 
+  // Whether an item that writes something, or may, is redundant to one that writes nothing.
+  [[nodiscard]] bool keeps_empty() const { return keeps_empty_; }
+
   // The numbers of all items of a plan, in order.
   [[nodiscard]] std::span<const std::uint32_t> numbers(std::size_t plan) const {
-    return {numbers_.data() + starts_[plan], items_.size(plan)};
+    return std::span(numbers_).subspan(starts_[plan], items_.size(plan));
+  }
+  // Calls `visit(plan, position, number)` for all items, in order.
+  template <class Visit>
+  void for_each_item(const Visit& visit) const {
+    for (std::uint32_t plan = 0; plan != items_.plans(); ++plan) {
+      std::uint32_t position = 0;
+      for (const std::uint32_t number : numbers(plan)) visit(plan, position++, number);
+    }
   }
 
-  // The item that writes the index of this number: `keeper` is its plan. At first it is where the index first occurs.
-  // Every item is either that or redundant: so one array has room for both, these from its end.
-  [[nodiscard]] duplicate& writer(std::size_t number) { return found_[found_.size() - 1 - number]; }
+  // The item that writes the index of this number, as `keeper` and `position`. At first it is where the index first
+  // occurs. Every item is either that or redundant: so one array has room for both, these from its end.
+  [[nodiscard]] const duplicate& writer(std::size_t number) const { return found_[found_.size() - 1 - number]; }
+  [[nodiscard]] bool is_writer(std::uint32_t plan, std::uint32_t position, std::uint32_t number) const {
+    return writer(number).keeper == plan && writer(number).position == position;
+  }
 
-  // Lets the plan `keepers` names for each index write it, with the first item there that has it.
-  void change_writers(const std::vector<std::uint32_t>& keepers) {
-    constexpr std::uint32_t not_met = std::numeric_limits<std::uint32_t>::max();
-    for (std::size_t number = 0; number != distinct_; ++number) writer(number) = {not_met, keepers[number]};
+  // Lets the plan that `keepers` names for each index write it, with the first item there of which `may_write(plan,
+  // position, number)` is true.
+  template <class MayWrite>
+  void change_writers(const std::vector<std::uint32_t>& keepers, const MayWrite& may_write) {
+    constexpr std::uint32_t not_met = ~std::uint32_t{0};
+    for (std::size_t number = 0; number != distinct_; ++number) set_writer(number, {not_met, keepers[number], 0});
+    for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
+      if (writer(number).keeper == plan && writer(number).position == not_met && may_write(plan, position, number))
+        set_writer(number, {position, plan, 0});
+    });
     redundant_ = 0;
     for (std::uint32_t plan = 0; plan != items_.plans(); ++plan) {
       std::uint32_t position = 0;
       for (const std::uint32_t number : numbers(plan)) {
-        duplicate& writes = writer(number);
-        if (writes.keeper == plan && writes.position == not_met) writes.position = position;
-        else found_[redundant_++] = {position, writes.keeper};
+        if (!is_writer(plan, position, number)) add_redundant(position, writer(number));
         ++position;
       }
       result_.plans_[plan].end = static_cast<std::uint32_t>(redundant_);
@@ -862,8 +1140,8 @@ class duplicate_search {
     // (Past what is known, `like` is at items of this plan, before `position`.)
     for (; position != end; ++position, ++like) {
       const duplicate first = writer(*like);
-      if (!(items_.index(plan, position) == items_.index(first.keeper, first.position))) break;
-      found_[redundant_++] = {position, first.keeper};
+      if (!items_.same_index(plan, position, first)) break;
+      find_redundant(plan, position, first);
       numbers_[known_ + position] = *like;
     }
     like_ += position - begin;
@@ -875,9 +1153,9 @@ class duplicate_search {
   std::uint32_t look_up_block(std::uint32_t plan, std::uint32_t position) {
     constexpr std::uint32_t block_size = 32;
     std::uint32_t hashes[block_size];
-    const std::uint32_t count = std::min(block_size, items_.size(plan) - position);
+    const std::uint32_t count = (std::min)(block_size, items_.size(plan) - position);
     for (std::uint32_t i = 0; i != count; ++i) {
-      hashes[i] = mix(std::hash<index_type>{}(items_.index(plan, position + i)));
+      hashes[i] = detail::mix(items_.hash(plan, position + i));
       table_.prefetch(hashes[i]);
     }
     for (std::uint32_t i = 0; i != count; ++i) look_up(plan, position + i, hashes[i]);
@@ -885,24 +1163,29 @@ class duplicate_search {
   }
 
   void look_up(std::uint32_t plan, std::uint32_t position, std::uint32_t hash) {
-    const auto& index = items_.index(plan, position);
     const auto next = static_cast<std::uint32_t>(distinct_);
-    const std::uint32_t number = table_.find_or_enter(hash, [&](std::uint32_t other) {
-      const duplicate first = writer(other);
-      return static_cast<bool>(index == items_.index(first.keeper, first.position));
-    });
+    const std::uint32_t number = table_.find_or_enter(
+        hash, [&](std::uint32_t other) { return items_.same_index(plan, position, writer(other)); });
     numbers_[known_ + position] = number;
     if (number == next) {
-      writer(distinct_++) = {position, plan};
+      set_writer(distinct_++, {position, plan, items_.writes_nothing(plan, position) ? 1U : 0U});
       ++like_;  // another chunk of the same tensor, it may be: the next item can be alike all the same
     } else {
       const duplicate first = writer(number);
-      found_[redundant_++] = {position, first.keeper};
+      find_redundant(plan, position, first);
       like_ = starts_[first.keeper] + first.position + std::size_t{1};
     }
   }
 
-  using index_type = typename Items::index_type;
+  // `first` has in its `keeper_position` whether it writes nothing.
+  void find_redundant(std::uint32_t plan, std::uint32_t position, const duplicate& first) {
+    if (first.keeper_position != 0 && !items_.writes_nothing(plan, position)) keeps_empty_ = true;
+    add_redundant(position, first);
+  }
+  void add_redundant(std::uint32_t position, const duplicate& writes) {
+    found_[redundant_++] = {position, writes.keeper, writes.position};
+  }
+  void set_writer(std::size_t number, const duplicate& writes) { found_[found_.size() - 1 - number] = writes; }
 
   const Items& items_;
   const bool number_all_;
@@ -911,239 +1194,211 @@ class duplicate_search {
   unset_vector<duplicate> found_;  // the redundant items, and from the end the writers
   std::size_t redundant_ = 0;
   std::size_t distinct_ = 0;
+  bool keeps_empty_ = false;
   unset_vector<std::uint32_t> numbers_;  // of the items in those plans that had a new index (or in all), in order
   std::size_t known_ = 0;                // how many there are, without the plan at hand
   std::vector<std::uint32_t> starts_;    // where a plan's begin
   std::size_t like_ = 0;                 // the item among them that the next one is expected to be like
 };
 
-// --------------------------------------------------------------------------------------------------- balancing
+// ------------------------------------------------------------------------------------------ the choice of keepers
 
-// The bytes that an item writes, 0 if they are not known.
-template <class Item>
-std::uint64_t bytes_of(const Item& item) {
-  if constexpr (requires { write_item_traits<Item>::storage_size(item); }) {
-    const auto size = write_item_traits<Item>::storage_size(item);
-    const auto checked = [](auto bytes) {
-      if (bytes < decltype(bytes){}) raise(std::invalid_argument("dcp: an item's storage_size is negative"));
-      return static_cast<std::uint64_t>(bytes);
-    };
-    if constexpr (requires { size.has_value(); }) return size ? checked(*size) : 0;
-    else return checked(size);
-  }
-  return 0;
-}
-
-// Indices and the plans that have them: what there is to balance.
-struct candidate_list {
-  std::vector<std::uint64_t> bytes;   // of each index, in the order in which they first occur
-  std::vector<std::uint32_t> begins;  // of each index's part of `plans`
-  std::vector<std::uint32_t> ends;
-  std::vector<std::uint32_t> plans;  // ascending in a part, each once
-
-  [[nodiscard]] std::span<const std::uint32_t> of(std::size_t index) const {
-    return {plans.data() + begins[index], plans.data() + ends[index]};
-  }
-};
-
-// Chooses the plan that writes each index, as find_duplicates says of keep::balanced.
-template <class Candidates>
-class balancer {
+// Which plans have each index, by its number.
+template <class Items>
+class holder_lists {
  public:
-  balancer(std::size_t plans, const Candidates& candidates)
-      : candidates_(candidates), alone_(plans), keepers_(candidates.bytes.size()) {
-    std::uint64_t all_bytes = 0;
-    for (std::uint32_t index = 0; index != keepers_.size(); ++index) {
-      const std::uint64_t bytes = candidates.bytes[index];
-      if (bytes > std::numeric_limits<std::uint64_t>::max() - all_bytes)
-        raise(std::overflow_error("dcp: the plans have 2^64 bytes or more to balance"));
-      all_bytes += bytes;
-      keepers_[index] = candidates.of(index).front();
-      if (candidates.of(index).size() == 1) alone_[keepers_[index]] += bytes;
-      else if (bytes != 0) choices_.push_back(index);
-    }
-    std::sort(choices_.begin(), choices_.end(), [&](auto a, auto b) {
-      return candidates.bytes[a] != candidates.bytes[b] ? candidates.bytes[a] > candidates.bytes[b] : a < b;
+  holder_lists(const Items& items, const duplicate_search<Items>& search)
+      : items_(items), begins_(search.distinct() + 1), is_written_(search.distinct()), first_(search.distinct()) {
+    search.for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
+      const bool is_new = begins_[number + 1]++ == 0;
+      const bool is_written = !is_written_[number] && !items.writes_nothing(plan, position);
+      if (is_new || is_written) first_[number] = {plan, position};
+      if (is_written) is_written_[number] = true;
+    });
+    for (std::size_t i = 1; i < begins_.size(); ++i) begins_[i] += begins_[i - 1];
+    ends_.assign(begins_.begin(), begins_.end() - 1);
+    plans_.resize(items.size());
+    search.for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
+      std::uint32_t& end = ends_[number];
+      const bool is_new = end == begins_[number] || plans_[end - 1] != plan;
+      if (is_new && may_write(plan, position, number)) plans_[end++] = plan;
     });
   }
 
-  // The keeper of each index.
-  std::vector<std::uint32_t> choose(double tolerance) && {
-    const std::uint64_t reached = spread();
-    const long double bound = static_cast<long double>(reached) * (1 + static_cast<long double>(tolerance));
-    const auto limit = bound < 0x1p64L ? static_cast<std::uint64_t>(bound) : std::numeric_limits<std::uint64_t>::max();
-    if (!gather(limit, limit - reached)) spread();
-    return std::move(keepers_);
+  // Ascending; where some write something, or may, those alone.
+  [[nodiscard]] std::span<const std::uint32_t> of(std::size_t number) const {
+    return std::span(plans_).subspan(begins_[number], ends_[number] - begins_[number]);
+  }
+  // 0 where they are not known.
+  [[nodiscard]] std::uint64_t bytes(std::size_t number) const {
+    return access::bytes(items_.item(first_[number].first, first_[number].second)).value_or(0);
+  }
+
+  // Not, if an item writes nothing where another of its index does.
+  [[nodiscard]] bool may_write(std::uint32_t plan, std::uint32_t position, std::uint32_t number) const {
+    return !is_written_[number] || !items_.writes_nothing(plan, position);
   }
 
  private:
-  // Makes the largest plan small; returns its bytes.
-  std::uint64_t spread() {
-    load_ = alone_;
-    for (const std::uint32_t index : choices_) give(index, least_loaded(index));
-    return largest();
-  }
-
-  // Makes the keepers of a plan's indices few; false if no plan is left that has room for one of them.
-  bool gather(std::uint64_t limit, std::uint64_t slack) {
-    load_ = alone_;
-    // By the bytes of the plans to choose from.
-    std::unordered_map<std::string_view, std::vector<std::uint32_t>> keepers_of;
-    const auto keepers_for = [&](std::uint32_t index) -> auto& {
-      const auto plans = std::as_bytes(candidates_.of(index));
-      return keepers_of[{reinterpret_cast<const char*>(plans.data()), plans.size()}];
-    };
-    auto end = choices_.end();
-    for (; end != choices_.begin() && candidates_.bytes[end[-1]] <= slack; --end) {
-      const std::uint32_t lowest = candidates_.of(end[-1]).front();
-      keepers_for(end[-1]) = {lowest};
-      give(end[-1], lowest);
-      slack -= candidates_.bytes[end[-1]];
-    }
-    for (auto choice = choices_.begin(); choice != end; ++choice) {
-      const auto has_room = [&](std::uint32_t plan) { return load_[plan] + candidates_.bytes[*choice] <= limit; };
-      std::vector<std::uint32_t>& keepers = keepers_for(*choice);
-      auto keeper = std::find_if(keepers.begin(), keepers.end(), has_room);
-      if (keeper == keepers.end()) {
-        if (!has_room(least_loaded(*choice))) return false;
-        keeper = keepers.insert(keeper, least_loaded(*choice));
-      }
-      give(*choice, *keeper);
-    }
-    return true;
-  }
-
-  void give(std::uint32_t index, std::uint32_t plan) {
-    load_[plan] += candidates_.bytes[index];
-    keepers_[index] = plan;
-  }
-  [[nodiscard]] std::uint32_t least_loaded(std::uint32_t index) const {
-    const auto plans = candidates_.of(index);
-    return *std::min_element(plans.begin(), plans.end(), [&](auto a, auto b) { return load_[a] < load_[b]; });
-  }
-  [[nodiscard]] std::uint64_t largest() const {
-    return load_.empty() ? 0 : *std::max_element(load_.begin(), load_.end());
-  }
-
-  const Candidates& candidates_;
-  std::vector<std::uint64_t> alone_;    // of each plan, the bytes that it alone has
-  std::vector<std::uint64_t> load_;     // of each plan, those and what it has been given
-  std::vector<std::uint32_t> choices_;  // the indices that several plans have and whose bytes are known, largest first
-  std::vector<std::uint32_t> keepers_;
+  const Items& items_;
+  std::vector<std::uint32_t> begins_;  // of each index's part of `plans_`
+  std::vector<std::uint32_t> ends_;
+  std::vector<std::uint32_t> plans_;
+  std::vector<bool> is_written_;                                // an item of the index writes something, or may
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> first_;  // such item, or item; its plan and position
 };
 
+inline std::vector<std::uint32_t> keepers_by(const keep_policy& policy, const shared_indices& shared) {
+  std::vector<std::uint32_t> keepers = policy(shared);
+  if (keepers.size() != shared.size())
+    detail::raise(std::invalid_argument("dcp: the keep policy names " + std::to_string(keepers.size()) + " plans for " +
+                                        std::to_string(shared.size()) + " shared indices"));
+  for (std::size_t i = 0; i != keepers.size(); ++i)
+    if (const auto holders = shared.holders(i); !std::binary_search(holders.begin(), holders.end(), keepers[i]))
+      detail::raise(std::invalid_argument("dcp: the keep policy names plan " + std::to_string(keepers[i]) +
+                                          " for an index that it does not hold"));
+  return keepers;
+}
+
+// By the policy; without one the first holder of each index.
 template <class Items>
-candidate_list candidates_of(const Items& items, duplicate_search<Items>& search) {
-  candidate_list result;
-  result.begins.resize(search.distinct() + 1);
-  for (std::size_t number = 0; number != search.distinct(); ++number)
-    result.bytes.push_back(bytes_of(items.item(search.writer(number).keeper, search.writer(number).position)));
-  for (std::uint32_t plan = 0; plan != items.plans(); ++plan)
-    for (const std::uint32_t number : search.numbers(plan)) ++result.begins[number + 1];
-  for (std::size_t i = 1; i < result.begins.size(); ++i) result.begins[i] += result.begins[i - 1];
-
-  result.ends.assign(result.begins.begin(), result.begins.end() - 1);
-  result.plans.resize(items.size());
-  for (std::uint32_t plan = 0; plan != items.plans(); ++plan)
-    for (const std::uint32_t number : search.numbers(plan)) {
-      std::uint32_t& end = result.ends[number];
-      if (end == result.begins[number] || result.plans[end - 1] != plan) result.plans[end++] = plan;
-    }
-  return result;
-}
-
-// ------------------------------------------------------------------------------------------- checking replicas
-
-template <class Item>
-bool same_data(const Item& a, const Item& b) {
-  if constexpr (requires { write_item_traits<Item>::same_data(a, b); }) return write_item_traits<Item>::same_data(a, b);
-  else if constexpr (has_equality<Item>) return a == b;
-  else
-    raise(std::invalid_argument("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items"));
-}
-
-inline std::string conflict_message(std::size_t count, const std::vector<conflict>& conflicts) {
-  std::string text = "dcp: " + std::to_string(count) + " replicas differ from the item that would be written:";
-  for (const conflict& each : conflicts)
-    text += "\n  " + each.index + ": plan " + std::to_string(each.plan) + ", item " + std::to_string(each.position) +
-            " and plan " + std::to_string(each.keeper) + ", item " + std::to_string(each.keeper_position);
-  if (count > conflicts.size()) text += "\n  and " + std::to_string(count - conflicts.size()) + " more";
-  return text;
-}
-
-template <class Items>
-void check_replicas(const Items& items, duplicate_search<Items>& search) {
-  constexpr std::size_t most_listed = 10;
-  std::size_t count = 0;
-  std::vector<conflict> conflicts;
-  for (std::uint32_t plan = 0; plan != items.plans(); ++plan) {
-    std::uint32_t position = 0;
-    for (const std::uint32_t number : search.numbers(plan)) {
-      const duplicate writer = search.writer(number);
-      if (writer != duplicate{position, plan} &&
-          !same_data(items.item(plan, position), items.item(writer.keeper, writer.position)) &&
-          ++count <= most_listed) {
-        conflicts.push_back({{}, plan, position, writer.keeper, writer.position});
-        append_index(conflicts.back().index, items.index(plan, position), position);
+void choose_keepers(const Items& items, duplicate_search<Items>& search, const keep_policy& policy) {
+  const holder_lists<Items> holders(items, search);
+  std::vector<std::uint32_t> keepers;
+  keepers.reserve(search.distinct());
+  for (std::size_t number = 0; number != search.distinct(); ++number) keepers.push_back(holders.of(number).front());
+  if (policy) {
+    shared_indices shared(items.plans(), tells_bytes<typename Items::item_type>);
+    std::vector<std::size_t> numbers;
+    for (std::size_t number = 0; number != search.distinct(); ++number) {
+      if (holders.of(number).size() == 1) {
+        shared.add_own_bytes(keepers[number], holders.bytes(number));
+      } else {
+        shared.add(holders.bytes(number), holders.of(number));
+        numbers.push_back(number);
       }
-      ++position;
     }
+    const std::vector<std::uint32_t> chosen = detail::keepers_by(policy, shared);
+    for (std::size_t i = 0; i != chosen.size(); ++i) keepers[numbers[i]] = chosen[i];
   }
-  if (count != 0) raise(conflict_error(count, std::move(conflicts)));
+  search.change_writers(keepers, [&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
+    return holders.may_write(plan, position, number);
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- checking
+
+// Throws if a replica differs from what would be written.
+template <class Items>
+void check_replicas(const Items& items, const duplicate_search<Items>& search) {
+  if constexpr (!tells_data<typename Items::item_type>) {
+    detail::raise(
+        std::invalid_argument("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items"));
+  } else {
+    constexpr std::size_t most_listed = 10;
+    std::size_t count = 0;
+    std::vector<conflict> conflicts;
+    search.for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
+      if (search.is_writer(plan, position, number)) return;
+      const duplicate& writer = search.writer(number);
+      if (access::same_data(items.item(plan, position), items.item(writer.keeper, writer.position))) return;
+      if (++count > most_listed) return;
+      conflicts.push_back({{}, plan, position, writer.keeper, writer.position});
+      detail::append_index(conflicts.back().index, items.index(plan, position), position);
+    });
+    if (count != 0) detail::raise(conflict_error(count, std::move(conflicts)));
+  }
+}
+
+// That what goes has, in these plans too, the index of what is to stay.
+template <class Items>
+void check_same_plans(const Items& items, const duplicates& found) {
+  bool are_same = items.plans() == found.plans();
+  for (std::size_t plan = 0; are_same && plan != items.plans(); ++plan)
+    are_same = items.size(plan) == found.items(plan);
+  for (std::size_t plan = 0; are_same && plan != items.plans(); ++plan)
+    for (const auto& [position, keeper, keeper_position] : found.in(plan))
+      are_same = are_same && items.same_index(plan, position, {keeper_position, keeper, 0});
+  if (!are_same) detail::raise(std::invalid_argument("dcp: the duplicates were found in other plans"));
 }
 
 // ----------------------------------------------------------------------------------------------------- erasing
 
 template <class Items>
+void close_up(Items& items, std::span<const duplicate> redundant) {
+  auto out = items.begin();
+  std::uint32_t position = 0;
+  for (auto item = items.begin(); item != items.end(); ++item, ++position) {
+    if (!redundant.empty() && redundant.front().position == position) {
+      redundant = redundant.subspan(1);
+    } else {
+      if (out != item) *out = std::move(*item);
+      ++out;
+    }
+  }
+  items.erase(out, items.end());
+  // What replicas held is most of a job's plans. Given back plan by plan, it is still in the cache when the allocator
+  // joins the small blocks of the items to larger ones: a quarter of the time of dedup_tensors, with glibc.
+  if constexpr (is_std_vector<Items>)
+    if (items.empty()) Items(items.get_allocator()).swap(items);
+}
+
+template <class Items>
 void erase_items(Items& items, std::span<const duplicate> redundant) {
   if (redundant.empty()) return;
-  if constexpr (closes_up<Items>) {
+  if constexpr (plain_sequence<Items>) {
+    bool is_sequence = true;
+    if constexpr (json_value<Items>) is_sequence = items.is_array();
+    if (is_sequence) return detail::close_up(items, redundant);
+  }
+  if constexpr (std::random_access_iterator<std::ranges::iterator_t<Items>>) {
+    // From the end, a run of neighbours at a time: a dense hash map fills gaps with its last elements.
     const auto at = [&](std::uint32_t position) {
-      return items.begin() + static_cast<std::iter_difference_t<iterator_of<Items>>>(position);
+      return items.begin() + static_cast<std::iter_difference_t<std::ranges::iterator_t<Items>>>(position);
     };
-    auto out = at(redundant.front().position);
-    for (std::size_t i = 0; i != redundant.size(); ++i) {
-      const auto end = i + 1 != redundant.size() ? at(redundant[i + 1].position) : items.end();
-      for (auto stays = at(redundant[i].position) + 1; stays != end; ++stays, ++out) *out = std::move(*stays);
+    while (!redundant.empty()) {
+      const std::uint32_t end = redundant.back().position + 1;
+      std::uint32_t begin = end;
+      for (; !redundant.empty() && redundant.back().position + 1 == begin; --begin)
+        redundant = redundant.first(redundant.size() - 1);
+      items.erase(at(begin), at(end));
     }
-    items.erase(out, items.end());
-    // What replicas held is most of a job's plans. Given back plan by plan, it is still in the cache when the allocator
-    // joins the small blocks of the items to larger ones: a quarter of the time of dedup_tensors, with glibc.
-    if constexpr (requires { items.capacity(), Items(items.get_allocator()).swap(items); })
-      if (items.empty()) Items(items.get_allocator()).swap(items);
-  } else if constexpr (erases_one<Items>) {
-    auto item = items.begin();
+  } else {
+    auto item = [&] {
+      if constexpr (erases_after<Items>) return items.before_begin();
+      else return items.begin();
+    }();
     std::uint32_t position = 0;
     for (const duplicate& each : redundant) {
       for (; position != each.position; ++position) ++item;
-      item = items.erase(item);
       ++position;
-    }
-  } else {
-    auto before = items.before_begin();
-    std::uint32_t position = 0;
-    for (const duplicate& each : redundant) {
-      for (; position != each.position; ++position) ++before;
-      items.erase_after(before);
-      ++position;
+      if constexpr (erases_after<Items>) items.erase_after(item);
+      else if constexpr (std::is_void_v<decltype(items.erase(item))>) items.erase(item++);  // as Abseil's hash maps
+      else item = items.erase(item);
     }
   }
 }
 
-// Whether plans can be copied without the items that go.
 template <class Plans>
-concept copies_what_stays = std::same_as<Plans, std::vector<plan_of<Plans>, typename Plans::allocator_type>> &&
-                            requires(const plan_of<Plans>& plan, items_of<plan_of<Plans>>& items) {
-                              save_plan_traits<plan_of<Plans>>::without_items(plan);
-                              items.push_back(*begin_of(std::as_const(items)));
-                            };
+void erase_from(Plans& plans, const duplicates& found) {
+  std::size_t number = 0;
+  for (auto& plan : plans) {
+    auto&& items = access::items(plan);
+    detail::erase_items(items, found.in(number++));
+  }
+}
+
+// Whether plans can be copied without the items that go.
+template <class Plans, class Plan = plan_of<Plans>>
+concept copies_what_stays =
+    is_std_vector<Plans> && std::same_as<decltype(access::without_items(std::declval<const Plan&>())), Plan> &&
+    requires(items_of<Plan>& items) { items.push_back(*std::ranges::begin(std::as_const(items))); };
 
 template <class Plan>
 Plan copy_what_stays(const Plan& plan, std::span<const duplicate> redundant) {
-  using traits = save_plan_traits<Plan>;
-  Plan result = traits::without_items(plan);
-  auto& out = traits::items(result);
-  const auto& items = traits::items(plan);
+  Plan result = access::without_items(plan);
+  auto& out = access::items(result);
+  const auto& items = access::items(plan);
   if constexpr (requires { out.reserve(items.size()); }) out.reserve(items.size() - redundant.size());
   std::uint32_t position = 0;
   for (const auto& item : items) {
@@ -1156,39 +1411,109 @@ Plan copy_what_stays(const Plan& plan, std::span<const duplicate> redundant) {
 
 template <class Plans>
 Plans copy_what_stays(const Plans& plans, const duplicates& found) {
-  if constexpr (copies_what_stays<Plans>) {
-    Plans result(std::allocator_traits<typename Plans::allocator_type>::select_on_container_copy_construction(
-        plans.get_allocator()));
-    result.reserve(plans.size());
-    std::size_t number = 0;
-    for (const auto& plan : plans) result.push_back(copy_what_stays(plan, found.in(number++)));
-    return result;
-  } else {
-    Plans result(plans);
-    erase_duplicates(result, found);
-    return result;
-  }
+  using allocation = std::allocator_traits<typename Plans::allocator_type>;
+  Plans result(allocation::select_on_container_copy_construction(plans.get_allocator()));
+  result.reserve(plans.size());
+  for (const auto& plan : plans) result.push_back(detail::copy_what_stays(plan, found.in(result.size())));
+  return result;
 }
 
-// Moves before it erases: to move a std::deque can throw. (In a function of its own, so that the result is not moved
-// again.)
+// Moves before it erases, as to move a std::deque can throw. (In a function of its own, so that it is moved once.)
 template <class Plans>
-Plans move_what_stays(Plans&& plans, const duplicates& found) {
+Plans move_without(Plans&& plans, const duplicates& found) {
   Plans result(std::move(plans));
-  erase_duplicates(result, found);
+  detail::erase_from(result, found);
   return result;
+}
+
+// ----------------------------------------------------------------------------------------------- the log's text
+
+// What one plan loses. `left` counts what all plans lose and is not in the text yet.
+template <class IndexAt>
+void append_removed(std::string& text, std::size_t plan, std::span<const duplicate> redundant, const IndexAt& index_at,
+                    std::size_t max_message, std::size_t& left) {
+  text += std::to_string(plan) + ": [";
+  const char* between = "";
+  for (const duplicate& each : redundant) {
+    text += std::exchange(between, ", ");
+    if (text.size() >= max_message) {
+      text += std::to_string(std::exchange(left, 0)) + " more";
+      break;
+    }
+    detail::append_index(text, index_at(each.position), each.position);
+    --left;
+  }
+  text += ']';
+}
+
+template <class Items>
+std::string removal_message(const Items& items, const duplicates& found, std::size_t max_message) {
+  std::string text = "Duplicate keys to remove: {";
+  std::size_t left = found.size();
+  const char* between = "";
+  for (std::size_t plan = 0; plan != found.plans() && left != 0; ++plan) {
+    if (found.in(plan).empty()) continue;
+    text += std::exchange(between, ", ");
+    const auto index_at = [&](std::uint32_t position) -> decltype(auto) { return items.index(plan, position); };
+    detail::append_removed(text, plan, found.in(plan), index_at, max_message, left);
+  }
+  return text += '}';
+}
+
+inline std::string conflict_message(std::size_t count, const std::vector<conflict>& conflicts) {
+  std::string text = "dcp: " + std::to_string(count) + " replicas differ from the item that would be written:";
+  for (const conflict& each : conflicts)
+    text += "\n  " + each.index + ": plan " + std::to_string(each.plan) + ", item " + std::to_string(each.position) +
+            " and plan " + std::to_string(each.keeper) + ", item " + std::to_string(each.keeper_position);
+  if (count > conflicts.size()) text += "\n  and " + std::to_string(count - conflicts.size()) + " more";
+  return text;
+}
+
+// ------------------------------------------------------------------------------------------------ all of it, in turn
+
+template <class Plans>
+duplicates decide(Plans& plans, const options& settings, const source_location& where) {
+  const planned_items<Plans> items(plans);
+  bool number_all = settings.keep || settings.check_replicas;
+  std::optional<duplicate_search<planned_items<Plans>>> search(std::in_place, items, number_all);
+  if (search->keeps_empty() && !number_all) search.emplace(items, number_all = true);
+  if (search->keeps_empty() || settings.keep) detail::choose_keepers(items, *search, settings.keep);
+  if (settings.check_replicas) detail::check_replicas(items, *search);
+  duplicates found = std::move(*search).take();
+  if (settings.log && !found.empty())
+    settings.log({log_level::info, detail::removal_message(items, found, settings.log.max_message()), where});
+  return found;
+}
+
+template <class Plans>
+Plans copy_without_duplicates(const Plans& plans, const options& settings, const source_location& where) {
+  if constexpr (copies_what_stays<Plans>) {
+    return detail::copy_what_stays(plans, detail::decide(plans, settings, where));
+  } else {
+    Plans result(plans);
+    std::vector<const void*> objects;
+    for (const auto& plan : plans) objects.push_back(detail::items_object(plan));
+    for (const auto& plan : result) objects.push_back(detail::items_object(plan));
+    detail::refuse_shared(objects, "dcp: a copy of the plans shares their items: pass the plans by std::move");
+    // Decided in the copy: that of a hash map can have another order.
+    detail::erase_from(result, detail::decide(std::as_const(result), settings, where));
+    return result;
+  }
 }
 
 }  // namespace detail
 
 // ------------------------------------------------------------------------------------------ the public functions
 
-inline logger console_logger(std::size_t max_message) { return logger(detail::write_line, max_message); }
+inline void shared_indices::add(std::uint64_t bytes, std::span<const std::uint32_t> holders) {
+  holders_.insert(holders_.end(), holders.begin(), holders.end());
+  bytes_.push_back(bytes);
+  ends_.push_back(holders_.size());
+}
 
-constexpr keep keep::balanced_policy::operator()(double tolerance) const {
-  if (!(tolerance >= 0 && tolerance <= std::numeric_limits<double>::max()))
-    detail::raise(std::invalid_argument("dcp: a tolerance is a finite number from 0 up"));
-  return keep(tolerance);
+inline void shared_indices::add_own_bytes(std::size_t plan, std::uint64_t bytes) {
+  if (bytes > ~own_bytes_[plan]) detail::raise(std::overflow_error("dcp: a plan has 2^64 bytes or more"));
+  own_bytes_[plan] += bytes;
 }
 
 inline conflict_error::conflict_error(std::size_t all, std::vector<conflict> first_conflicts)
@@ -1204,53 +1529,36 @@ inline std::size_t duplicates::items(std::size_t plan) const {
 
 inline std::span<const duplicate> duplicates::in(std::size_t plan) const {
   if (plan >= plans_.size()) detail::raise(std::out_of_range("dcp: there is no such plan"));
-  const std::size_t end = plans_[plan].end;
   const std::size_t begin = plan == 0 ? 0 : plans_[plan - 1].end;
-  return {all_.data() + begin, end - begin};
+  return std::span(all_).subspan(begin, plans_[plan].end - begin);
 }
 
 template <class Plans>
 duplicates find_duplicates(const Plans& plans, const options& settings, source_location where) {
-  if constexpr (detail::check_readable<Plans>()) {
-    const detail::planned_items<Plans> items(plans);
-    detail::duplicate_search search(items, settings.keep.is_balanced() || settings.check_replicas);
-    if (settings.keep.is_balanced()) {
-      const detail::candidate_list candidates = detail::candidates_of(items, search);
-      search.change_writers(detail::balancer(items.plans(), candidates).choose(settings.keep.tolerance()));
-    }
-    if (settings.check_replicas) detail::check_replicas(items, search);
-    duplicates found = std::move(search).take();
-    if (settings.log && !found.empty())
-      settings.log({log_level::info, detail::removal_message(items, found, settings.log.max_message()), where});
-    return found;
-  }
+  if constexpr (detail::check_readable<const Plans>()) return detail::decide(plans, settings, where);
 }
 
 template <class Plans>
-void erase_duplicates(Plans& plans, const duplicates& found) {
-  if constexpr (detail::check_erasable<Plans>()) {
-    using traits = save_plan_traits<detail::plan_of<Plans>>;
-    std::size_t number = 0;
-    for (auto& plan : plans) {
-      auto& items = traits::items(plan);
-      if (number >= found.plans() || detail::count_of(items) != found.items(number))
-        detail::raise(std::invalid_argument("dcp: the duplicates were found in other plans"));
-      ++number;
-    }
-    if (number != found.plans()) detail::raise(std::invalid_argument("dcp: the duplicates were found in other plans"));
-    number = 0;
-    for (auto& plan : plans) detail::erase_items(traits::items(plan), found.in(number++));
+void erase_duplicates(Plans&& plans, const duplicates& found) {
+  using Range = std::remove_reference_t<Plans>;
+  if constexpr (detail::check_changeable<Range>()) {
+    detail::check_same_plans(detail::planned_items<Range>(plans), found);
+    detail::erase_from(plans, found);
   }
 }
 
 template <class Plans>
 std::remove_cvref_t<Plans> dedup_tensors(Plans&& plans, const options& settings, source_location where) {
-  if constexpr (detail::check_erasable<std::remove_cvref_t<Plans>>()) {
-    const duplicates found = find_duplicates(plans, settings, where);
-    if constexpr (std::is_lvalue_reference_v<Plans> || std::is_const_v<std::remove_reference_t<Plans>>) {
-      return detail::copy_what_stays(plans, found);
+  using Value = std::remove_cvref_t<Plans>;
+  constexpr bool in_place = !std::is_lvalue_reference_v<Plans> && !std::is_const_v<std::remove_reference_t<Plans>>;
+  if constexpr (detail::check_returnable<Value, !in_place>()) {
+    if constexpr (!in_place) {
+      return detail::copy_without_duplicates(plans, settings, where);
+    } else if constexpr (!std::is_nothrow_move_constructible_v<Value>) {
+      return detail::move_without(std::move(plans), detail::decide(std::as_const(plans), settings, where));
     } else {
-      return detail::move_what_stays(std::move(plans), found);
+      detail::erase_from(plans, detail::decide(std::as_const(plans), settings, where));
+      return std::move(plans);
     }
   }
 }
@@ -1258,4 +1566,5 @@ std::remove_cvref_t<Plans> dedup_tensors(Plans&& plans, const options& settings,
 }  // namespace v0
 }  // namespace dcp
 
+#endif  // C++20
 #endif  // DCP_DEDUP_TENSORS_HPP

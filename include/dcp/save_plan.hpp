@@ -10,23 +10,33 @@
 //                                                                       .properties = {.dtype = dcp::Dtype::bfloat16},
 //                                                                       .size = {4, 8}}}}};
 //
-// All are regular (copies, ==) and print themselves to a std::ostream as Python's repr shows them. Standard library
-// alone; works without the library's other headers, and they without it.
+// All are regular (copies, ==) and print themselves to a std::ostream as Python's repr shows them, and what is none of an
+// enum's values as `<Dtype: 99>`. Standard library alone; works without the library's other headers, and they without it.
 
 #ifndef DCP_SAVE_PLAN_HPP
 #define DCP_SAVE_PLAN_HPP
 
+#if __cplusplus < 202002L && (!defined(_MSVC_LANG) || _MSVC_LANG < 202002L)
+#error "dcp needs C++20: compile with -std=c++20 (MSVC: /std:c++20)"
+#else
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <compare>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,9 +45,143 @@
 
 namespace dcp {
 inline namespace v0 {
+namespace detail::values {
+
+template <class Type, class... Types>
+concept one_of = (std::same_as<Type, Types> || ...);
+
+// No bool and no character: a string is no size.
+template <class Type>
+concept integer = one_of<Type, signed char, unsigned char, short, unsigned short, int, unsigned, long, unsigned long,
+                         long long, unsigned long long>;
+
+template <class Iterator>
+concept integer_iterator = std::input_iterator<Iterator> && integer<std::iter_value_t<Iterator>>;
+
+template <class Range>
+concept integer_range = requires(const Range& range) {
+  { std::begin(range) } -> integer_iterator;
+  std::end(range);
+};
+
+// Not a view, such as std::span: what a Size converts to must not refer to it.
+template <class Container>
+concept integer_container = integer_range<Container> && std::default_initializable<Container> &&
+                            requires(Container& to) { to.push_back(*std::begin(to)); };
+
+template <class Exception>
+[[noreturn]] void raise_for_size(const char* message) {
+#if defined(__cpp_exceptions)
+  throw Exception(message);
+#else
+  std::fprintf(stderr, "%s\n", message);
+  std::abort();
+#endif
+}
+
+template <class Integer>
+Integer narrow(std::int64_t extent) {
+  if (!std::in_range<Integer>(extent)) raise_for_size<std::out_of_range>("dcp: an extent is too large for the integer");
+  return static_cast<Integer>(extent);
+}
+
+}  // namespace detail::values
 
 /// A tensor's shape, or a place in it: an extent or offset per dimension. Empty for a scalar. (torch.Size)
-using Size = std::vector<std::int64_t>;
+///
+/// A contiguous range of std::int64_t, which converts from and to other containers of integers:
+/// `std::vector<std::int64_t> shape = size;`. It holds four extents in itself, and more on the heap: few tensors have more
+/// dimensions, and an item without memory of its own is copied and destroyed faster. What throws changes nothing.
+class Size {
+ public:
+  using value_type = std::int64_t;
+  using size_type = std::size_t;
+  using iterator = std::int64_t*;
+  using const_iterator = const std::int64_t*;
+
+  Size() noexcept = default;
+  Size(std::initializer_list<std::int64_t> extents) : Size(extents.begin(), extents.end()) {}
+  Size(std::size_t count, std::int64_t extent) : Size() {
+    while (size_ != count) push_back(extent);
+  }
+  template <detail::values::integer_iterator Iterator, std::sentinel_for<Iterator> Sentinel>
+  Size(Iterator first, Sentinel last) : Size() {
+    for (; first != last; ++first) push_back(static_cast<std::int64_t>(*first));
+  }
+  template <detail::values::integer_range Range>
+  Size(const Range& range) : Size(std::begin(range), std::end(range)) {}
+
+  Size(const Size& other) : extents_(other.extents_), size_(other.size_) {
+    if (on_heap()) std::copy_n(other.data(), size_, extents_.there = new std::int64_t[std::bit_ceil(size_)]);
+  }
+  Size(Size&& other) noexcept : extents_(other.extents_), size_(std::exchange(other.size_, 0)) {}
+  Size& operator=(const Size& other) { return *this = Size(other); }
+  Size& operator=(Size&& other) noexcept {
+    const Size old = std::move(*this);
+    extents_ = other.extents_;
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
+  ~Size() { delete[] (on_heap() ? extents_.there : nullptr); }  // NOLINT: clang-tidy 14 takes std::optional for two
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::int64_t* data() noexcept { return on_heap() ? extents_.there : extents_.here; }
+  [[nodiscard]] const std::int64_t* data() const noexcept { return on_heap() ? extents_.there : extents_.here; }
+  [[nodiscard]] iterator begin() noexcept { return data(); }
+  [[nodiscard]] iterator end() noexcept { return data() + size_; }
+  [[nodiscard]] const_iterator begin() const noexcept { return data(); }
+  [[nodiscard]] const_iterator end() const noexcept { return data() + size_; }
+  [[nodiscard]] std::int64_t& operator[](std::size_t dimension) noexcept { return data()[dimension]; }
+  [[nodiscard]] std::int64_t operator[](std::size_t dimension) const noexcept { return data()[dimension]; }
+  [[nodiscard]] std::int64_t front() const noexcept { return data()[0]; }
+  [[nodiscard]] std::int64_t back() const noexcept { return data()[size_ - 1]; }
+
+  void push_back(std::int64_t extent) {
+    if (size_ >= std::size(extents_.here) && std::has_single_bit(size_)) {
+      auto* const larger = new std::int64_t[2 * size_];
+      std::copy(begin(), end(), larger);
+      if (on_heap()) delete[] extents_.there;
+      extents_.there = larger;
+    }
+    ++size_;
+    data()[size_ - 1] = extent;
+  }
+
+  /// Throws std::out_of_range for an extent that the container's integers do not hold.
+  template <detail::values::integer_container Container>
+  operator Container() const {
+    Container container;
+    using Integer = std::iter_value_t<decltype(std::begin(container))>;
+    for (const std::int64_t extent : *this) container.push_back(detail::values::narrow<Integer>(extent));
+    return container;
+  }
+  /// The same, and where the array is longer or shorter.
+  template <detail::values::integer Integer, std::size_t length>
+  operator std::array<Integer, length>() const {
+    if (size_ != length) detail::values::raise_for_size<std::out_of_range>("dcp: the array is not as long as the Size");
+    std::array<Integer, length> array{};
+    std::transform(begin(), end(), array.begin(), detail::values::narrow<Integer>);
+    return array;
+  }
+
+  friend bool operator==(const Size& a, const Size& b) noexcept { return a.size_ == b.size_ && is_eq(a <=> b); }
+  friend std::strong_ordering operator<=>(const Size& a, const Size& b) noexcept {
+    for (std::size_t i = 0; i != a.size_ && i != b.size_; ++i)
+      if (a[i] != b[i]) return a[i] <=> b[i];
+    return a.size_ <=> b.size_;
+  }
+  friend std::ostream& operator<<(std::ostream& out, const Size& value);
+
+ private:
+  [[nodiscard]] bool on_heap() const noexcept { return size_ > std::size(extents_.here); }
+
+  union {
+    std::int64_t here[4] = {};
+    std::int64_t* there;  // has room for the next power of two
+  } extents_;
+  std::size_t size_ = 0;
+};
 
 /// What names a write item: the tensor and the chunk of it.
 struct MetadataIndex {
@@ -68,8 +212,9 @@ struct ChunkStorageMetadata {
 };
 
 // clang-format off
-/// The type of a tensor's elements (torch.dtype).
-enum class Dtype : std::uint8_t {
+/// The type of a tensor's elements (torch.dtype). A value past these is a dtype that is not known here, whose name the one
+/// who makes it keeps; from 2^16 up there will never be a known one.
+enum class Dtype : std::uint32_t {
   float32, float64, float16, bfloat16, complex32, complex64, complex128,
   int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_,
   float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2,
@@ -77,11 +222,11 @@ enum class Dtype : std::uint8_t {
   int1, int2, int3, int4, int5, int6, int7, uint1, uint2, uint3, uint4, uint5, uint6, uint7
 };
 
-namespace detail {
+namespace detail::values {
 
 struct DtypeFacts {
-  std::string_view name;
-  std::int64_t element_size;  // bytes
+  std::string_view name = {};
+  std::int64_t element_size = 0;  // bytes
 };
 
 inline constexpr DtypeFacts dtype_facts[] = {
@@ -94,20 +239,25 @@ inline constexpr DtypeFacts dtype_facts[] = {
     {"uint1", 1}, {"uint2", 1}, {"uint3", 1}, {"uint4", 1}, {"uint5", 1}, {"uint6", 1}, {"uint7", 1}};
 // clang-format on
 
-}  // namespace detail
+std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype);
 
-/// The dtype's name without `torch.`.
-constexpr std::string_view to_string(Dtype dtype) { return detail::dtype_facts[static_cast<std::size_t>(dtype)].name; }
-
-/// The bytes of an element, as c10::elementSize has it.
-constexpr std::int64_t element_size(Dtype dtype) {
-  return detail::dtype_facts[static_cast<std::size_t>(dtype)].element_size;
+constexpr DtypeFacts facts_of(Dtype dtype) {
+  const auto number = static_cast<std::size_t>(dtype);
+  return number < std::size(dtype_facts) ? dtype_facts[number] : DtypeFacts{};
 }
 
-/// The dtype of that name (`bfloat16`), or nothing if PyTorch has no such dtype.
+}  // namespace detail::values
+
+/// The dtype's name without `torch.`; empty for one that is not known here.
+constexpr std::string_view to_string(Dtype dtype) { return detail::values::facts_of(dtype).name; }
+
+/// The bytes of an element, as c10::elementSize has it; 0 for a dtype that is not known here.
+constexpr std::int64_t element_size(Dtype dtype) { return detail::values::facts_of(dtype).element_size; }
+
+/// The dtype of that name (`bfloat16`), or nothing if it is not known here.
 constexpr std::optional<Dtype> parse_dtype(std::string_view name) {
-  for (std::size_t i = 0; i != std::size(detail::dtype_facts); ++i)
-    if (detail::dtype_facts[i].name == name) return static_cast<Dtype>(i);
+  for (std::size_t i = 0; i != std::size(detail::values::dtype_facts); ++i)
+    if (detail::values::dtype_facts[i].name == name) return static_cast<Dtype>(i);
   return {};
 }
 
@@ -133,6 +283,14 @@ struct TensorWriteData {
   friend bool operator==(const TensorWriteData&, const TensorWriteData&) = default;
 };
 
+/// Where an item's chunk lies in its tensor. Refers to the item.
+struct TensorChunk {
+  std::span<const std::int64_t> offsets;
+  std::span<const std::int64_t> sizes;
+  std::span<const std::int64_t> size;  ///< of the whole tensor
+  Dtype dtype = Dtype::float32;
+};
+
 /// What is to be written under one index.
 struct WriteItem {
   MetadataIndex index;
@@ -140,13 +298,35 @@ struct WriteItem {
   std::optional<BytesIOWriteData> bytes_io_data = {};
   std::optional<TensorWriteData> tensor_data = {};
 
-  /// The bytes of the whole tensor, of which the item may write a chunk; nothing if it writes none.
+  /// The bytes of the whole tensor, of which the item may write a chunk; nothing if it writes none, or the dtype is not
+  /// known here (0 all the same where an extent is 0: who writes nothing must not displace who writes something).
   /// Throws std::overflow_error past 2^63 - 1, and std::invalid_argument for a negative extent.
-  [[nodiscard]] std::optional<std::int64_t> tensor_storage_size() const;
+  [[nodiscard]] std::optional<std::int64_t> tensor_storage_size() const {
+    if (!tensor_data) return {};
+    return detail::values::bytes_of(tensor_data->size, tensor_data->properties.dtype);
+  }
 
-  /// The bytes that the item itself writes: the chunk's, or `nbytes`; nothing where neither is known.
-  /// Throws as `tensor_storage_size`.
-  [[nodiscard]] std::optional<std::int64_t> storage_size() const;
+  /// The bytes that the item itself writes: the chunk's, as above, or `nbytes`; nothing where neither is known.
+  [[nodiscard]] std::optional<std::int64_t> storage_size() const {
+    if (tensor_data) return detail::values::bytes_of(tensor_data->chunk.sizes, tensor_data->properties.dtype);
+    return bytes_io_data ? std::optional(bytes_io_data->nbytes) : std::nullopt;
+  }
+
+  /// Whether these are known to be 0; no other number is calculated.
+  [[nodiscard]] bool writes_nothing() const noexcept {
+    if (!tensor_data) return bytes_io_data && bytes_io_data->nbytes == 0;
+    for (const std::int64_t extent : tensor_data->chunk.sizes)
+      if (extent == 0) return true;
+    return false;
+  }
+
+  /// Where in a tensor the item's data belongs, or nothing if it has no `tensor_data`; dcp::check_coverage asks for it.
+  [[nodiscard]] std::optional<TensorChunk> chunk() const& {
+    if (!tensor_data) return {};
+    const auto& [chunk, properties, size] = *tensor_data;
+    return TensorChunk{chunk.offsets, chunk.sizes, size, properties.dtype};
+  }
+  [[nodiscard]] std::optional<TensorChunk> chunk() const&& = delete;
 
   friend bool operator==(const WriteItem&, const WriteItem&) = default;
 };
@@ -165,20 +345,6 @@ struct SavePlan {
   friend bool operator==(const SavePlan&, const SavePlan&) = default;
 };
 
-/// Prints a value as Python's repr shows it:
-/// `MetadataIndex(fqn='a', offset=torch.Size([0]), index=None)`, `<WriteItemType.SHARD: 2>`, `torch.bfloat16`.
-std::ostream& operator<<(std::ostream& out, const MetadataIndex& value);
-std::ostream& operator<<(std::ostream& out, WriteItemType value);
-std::ostream& operator<<(std::ostream& out, const BytesIOWriteData& value);
-std::ostream& operator<<(std::ostream& out, const ChunkStorageMetadata& value);
-std::ostream& operator<<(std::ostream& out, Dtype value);
-std::ostream& operator<<(std::ostream& out, Layout value);
-std::ostream& operator<<(std::ostream& out, MemoryFormat value);
-std::ostream& operator<<(std::ostream& out, const TensorProperties& value);
-std::ostream& operator<<(std::ostream& out, const TensorWriteData& value);
-std::ostream& operator<<(std::ostream& out, const WriteItem& value);
-std::ostream& operator<<(std::ostream& out, const SavePlan& value);
-
 }  // namespace v0
 }  // namespace dcp
 
@@ -193,15 +359,12 @@ struct std::hash<dcp::MetadataIndex> {
 
 namespace dcp {
 inline namespace v0 {
-namespace detail {
-
-#if defined(__SIZEOF_INT128__)
-__extension__ typedef unsigned __int128 uint128;
-#endif
+namespace detail::values {
 
 // Multiplies to 128 bits and folds them: every bit of the result depends on all of both factors.
 inline std::uint64_t multiply_fold(std::uint64_t a, std::uint64_t b) {
 #if defined(__SIZEOF_INT128__)
+  __extension__ typedef unsigned __int128 uint128;
   const uint128 product = static_cast<uint128>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 #else
@@ -242,30 +405,24 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
   return multiply_fold(low ^ hash_b, high ^ hash);
 }
 
-template <class Exception>
-[[noreturn]] void raise_for_size(const char* message) {
-#if defined(__cpp_exceptions)
-  throw Exception(message);
-#else
-  std::fprintf(stderr, "%s\n", message);
-  std::abort();
-#endif
-}
-
-inline std::int64_t bytes_of(const Size& size, Dtype dtype) {
-  std::int64_t bytes = element_size(dtype);
+inline std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype) {
+  auto bytes = static_cast<std::uint64_t>(element_size(dtype));
+  const bool known = bytes != 0;
   bool empty = false;
+  bool too_large = false;
   for (const std::int64_t extent : size) {
     if (extent < 0) raise_for_size<std::invalid_argument>("dcp: a tensor's extent is negative");
-    if (extent == 0) empty = true;
+    empty |= extent == 0;
+    // Two numbers of v and w bits have a product of v + w - 1 or v + w bits. Nearly all have less than 32.
+    const auto factor = static_cast<std::uint64_t>(extent);
+    if ((bytes | factor) >> 31 != 0) too_large |= std::bit_width(bytes) + std::bit_width(factor) > 64;
+    bytes *= factor;
+    too_large |= bytes >> 63 != 0;
   }
   if (empty) return 0;  // whatever the other extents are
-  for (const std::int64_t extent : size) {
-    if (bytes > std::numeric_limits<std::int64_t>::max() / extent)
-      raise_for_size<std::overflow_error>("dcp: a tensor has 2^63 bytes or more");
-    bytes *= extent;
-  }
-  return bytes;
+  if (!known) return {};
+  if (too_large) raise_for_size<std::overflow_error>("dcp: a tensor has 2^63 bytes or more");
+  return static_cast<std::int64_t>(bytes);
 }
 
 // As Python's repr shows a str. Bytes above 127 are taken for UTF-8 that can be printed.
@@ -285,41 +442,40 @@ inline void print_str(std::ostream& out, std::string_view value) {
   out << quote;
 }
 
-inline void print_size(std::ostream& out, const Size& value) {
+// PyTorch's name for a value of an enum, which is "" if it has none.
+template <class Enum>
+std::ostream& print_name(std::ostream& out, std::string_view name, const char* type, Enum value) {
+  if (!name.empty()) return out << "torch." << name;
+  return out << '<' << type << ": " << std::to_string(static_cast<std::uint32_t>(value)) << '>';
+}
+
+template <class Value>
+std::ostream& print_optional(std::ostream& out, const std::optional<Value>& value) {
+  if (value) return out << *value;
+  return out << "None";
+}
+
+}  // namespace detail::values
+
+inline std::ostream& operator<<(std::ostream& out, const Size& value) {
   out << "torch.Size([";
   const char* between = "";
   for (const std::int64_t each : value) out << std::exchange(between, ", ") << std::to_string(each);
-  out << "])";
-}
-
-inline const char* python_bool(bool value) { return value ? "True" : "False"; }
-
-}  // namespace detail
-
-inline std::optional<std::int64_t> WriteItem::tensor_storage_size() const {
-  if (!tensor_data) return {};
-  return detail::bytes_of(tensor_data->size, tensor_data->properties.dtype);
-}
-
-inline std::optional<std::int64_t> WriteItem::storage_size() const {
-  if (tensor_data) return detail::bytes_of(tensor_data->chunk.sizes, tensor_data->properties.dtype);
-  if (bytes_io_data) return bytes_io_data->nbytes;
-  return {};
+  return out << "])";
 }
 
 inline std::ostream& operator<<(std::ostream& out, const MetadataIndex& value) {
   out << "MetadataIndex(fqn=";
-  detail::print_str(out, value.fqn);
-  out << ", offset=";
-  if (value.offset) detail::print_size(out, *value.offset);
-  else out << "None";
+  detail::values::print_str(out, value.fqn);
+  detail::values::print_optional(out << ", offset=", value.offset);
   return out << ", index=" << (value.index ? std::to_string(*value.index) : "None") << ')';
 }
 
 inline std::ostream& operator<<(std::ostream& out, WriteItemType value) {
-  constexpr const char* names[] = {"TENSOR", "SHARD", "BYTE_IO"};
-  const int number = static_cast<int>(value);
-  return out << "<WriteItemType." << names[number - 1] << ": " << std::to_string(number) << '>';
+  constexpr const char* names[] = {"", ".TENSOR", ".SHARD", ".BYTE_IO"};
+  const auto number = static_cast<std::size_t>(value);
+  out << "<WriteItemType" << (number < std::size(names) ? names[number] : "");
+  return out << ": " << std::to_string(number) << '>';
 }
 
 inline std::ostream& operator<<(std::ostream& out, const BytesIOWriteData& value) {
@@ -327,63 +483,58 @@ inline std::ostream& operator<<(std::ostream& out, const BytesIOWriteData& value
 }
 
 inline std::ostream& operator<<(std::ostream& out, const ChunkStorageMetadata& value) {
-  out << "ChunkStorageMetadata(offsets=";
-  detail::print_size(out, value.offsets);
-  out << ", sizes=";
-  detail::print_size(out, value.sizes);
-  return out << ')';
+  return out << "ChunkStorageMetadata(offsets=" << value.offsets << ", sizes=" << value.sizes << ')';
 }
 
-inline std::ostream& operator<<(std::ostream& out, Dtype value) { return out << "torch." << to_string(value); }
+inline std::ostream& operator<<(std::ostream& out, Dtype value) {
+  return detail::values::print_name(out, to_string(value), "Dtype", value);
+}
 
 inline std::ostream& operator<<(std::ostream& out, Layout value) {
   constexpr const char* names[] = {"strided",    "sparse_coo", "sparse_csr", "sparse_csc",
                                    "sparse_bsr", "sparse_bsc", "jagged"};
-  return out << "torch." << names[static_cast<std::size_t>(value)];
+  const auto number = static_cast<std::size_t>(value);
+  return detail::values::print_name(out, number < std::size(names) ? names[number] : "", "Layout", value);
 }
 
 inline std::ostream& operator<<(std::ostream& out, MemoryFormat value) {
   constexpr const char* names[] = {"contiguous_format", "preserve_format", "channels_last", "channels_last_3d"};
-  return out << "torch." << names[static_cast<std::size_t>(value)];
+  const auto number = static_cast<std::size_t>(value);
+  return detail::values::print_name(out, number < std::size(names) ? names[number] : "", "MemoryFormat", value);
 }
 
 inline std::ostream& operator<<(std::ostream& out, const TensorProperties& value) {
   return out << "TensorProperties(dtype=" << value.dtype << ", layout=" << value.layout
-             << ", requires_grad=" << detail::python_bool(value.requires_grad)
-             << ", memory_format=" << value.memory_format << ", pin_memory=" << detail::python_bool(value.pin_memory)
+             << ", requires_grad=" << (value.requires_grad ? "True" : "False")
+             << ", memory_format=" << value.memory_format << ", pin_memory=" << (value.pin_memory ? "True" : "False")
              << ')';
 }
 
 inline std::ostream& operator<<(std::ostream& out, const TensorWriteData& value) {
-  out << "TensorWriteData(chunk=" << value.chunk << ", properties=" << value.properties << ", size=";
-  detail::print_size(out, value.size);
-  return out << ')';
+  return out << "TensorWriteData(chunk=" << value.chunk << ", properties=" << value.properties
+             << ", size=" << value.size << ')';
 }
 
 inline std::ostream& operator<<(std::ostream& out, const WriteItem& value) {
-  out << "WriteItem(index=" << value.index << ", type=" << value.type << ", bytes_io_data=";
-  if (value.bytes_io_data) out << *value.bytes_io_data;
-  else out << "None";
-  out << ", tensor_data=";
-  if (value.tensor_data) out << *value.tensor_data;
-  else out << "None";
-  return out << ')';
+  out << "WriteItem(index=" << value.index << ", type=" << value.type;
+  detail::values::print_optional(out << ", bytes_io_data=", value.bytes_io_data);
+  return detail::values::print_optional(out << ", tensor_data=", value.tensor_data) << ')';
 }
 
 inline std::ostream& operator<<(std::ostream& out, const SavePlan& value) {
   out << "SavePlan(items=[";
   const char* between = "";
   for (const WriteItem& item : value.items) out << std::exchange(between, ", ") << item;
-  return out << "], storage_data=" << (value.storage_data ? "..." : "None")
-             << ", planner_data=" << (value.planner_data ? "..." : "None")
-             << ", usable=" << detail::python_bool(value.usable) << ')';
+  out << "], storage_data=" << (value.storage_data ? "..." : "None");
+  out << ", planner_data=" << (value.planner_data ? "..." : "None");
+  return out << ", usable=" << (value.usable ? "True" : "False") << ')';
 }
 
 }  // namespace v0
 }  // namespace dcp
 
 inline std::size_t std::hash<dcp::MetadataIndex>::operator()(const dcp::MetadataIndex& index) const noexcept {
-  using namespace dcp::detail;
+  using namespace dcp::detail::values;
   std::uint64_t mixed = hash_bytes(index.fqn, hash_b);
   if (index.offset) {
     mixed ^= index.offset->size() + 1;
@@ -393,4 +544,5 @@ inline std::size_t std::hash<dcp::MetadataIndex>::operator()(const dcp::Metadata
   return static_cast<std::size_t>(mixed);
 }
 
+#endif  // C++20
 #endif  // DCP_SAVE_PLAN_HPP

@@ -120,14 +120,15 @@ dcp::SavePlan dedup_by_gathering(dcp::SavePlan plan, MPI_Comm comm) {
       const auto i = static_cast<std::size_t>(from);
       received[from] = all.substr(static_cast<std::size_t>(starts[i]), static_cast<std::size_t>(sizes[i]));
     }
-    const std::vector<dcp::detail::received_plan> plans = dcp::detail::read_plans(received, false);
+    const std::vector<dcp::detail::sent_plan> plans = dcp::detail::record_form{}.read(received);
     const dcp::duplicates found = dcp::find_duplicates(plans);
     for (std::size_t i = 0; i != plans.size(); ++i) {
-      std::vector<bool> redundant(plans[i].items.size());
-      for (const dcp::duplicate& each : found.in(i)) redundant[each.position] = true;
+      std::string bits((plans[i].items.size() + 7) / 8, '\0');
+      for (const dcp::duplicate& each : found.in(i))
+        bits[each.position / 8] = static_cast<char>(bits[each.position / 8] | 1 << each.position % 8);
       decision_starts[i] = static_cast<int>(decisions.size());
-      dcp::detail::append_bits(decisions, redundant);
-      decision_sizes[i] = static_cast<int>(decisions.size()) - decision_starts[i];
+      decision_sizes[i] = static_cast<int>(bits.size());
+      decisions += bits;
     }
   }
   std::string own((plan.items.size() + 7) / 8, '\0');
@@ -135,8 +136,11 @@ dcp::SavePlan dedup_by_gathering(dcp::SavePlan plan, MPI_Comm comm) {
                static_cast<int>(own.size()), MPI_BYTE, 0, comm);
   counted += own.size();
   if (rank == 0) counted += decisions.size();
-  dcp::detail::reader in(own);
-  std::erase_if(plan.items, [&](const dcp::WriteItem&) { return in.bit(); });
+  std::size_t position = 0;
+  std::erase_if(plan.items, [&](const dcp::WriteItem&) {
+    const int bits = own[position / 8];
+    return (bits >> position++ % 8 & 1) != 0;
+  });
   return plan;
 }
 
@@ -155,12 +159,12 @@ struct traffic {
 traffic calculate(layout kind, int ranks, int few) {
   struct sent_key {
     std::uint64_t hash;
-    std::uint64_t size;  // with the length before it
+    std::uint64_t size;  // with the length before it, and whether the item writes something
   };
   const bool neighbours = ranks > few;
   traffic all{std::vector<std::uint64_t>(static_cast<std::size_t>(ranks))};
-  // The options; then a status before each exchange and at the end.
-  for (std::uint64_t& bytes : all.bytes) bytes += 2 * 4 * sizeof(double) + 2 * sizeof(int) * (neighbours ? 7 : 3);
+  // The options, two numbers; then a status after each step.
+  for (std::uint64_t& bytes : all.bytes) bytes += 2 * sizeof(std::uint64_t) * (2 + (neighbours ? 9 : 5));
 
   int block = 1;
   while (block * block < ranks) ++block;
@@ -172,7 +176,7 @@ traffic calculate(layout kind, int ranks, int few) {
       std::map<int, std::uint64_t> keys_for;
       for (const dcp::WriteItem& item : plan_of(kind, rank, ranks).items) {
         const std::string bytes = key_of(item);
-        const sent_key key{dcp::detail::hash_of(bytes), bytes.size() + (bytes.size() < 128 ? 1 : 2)};
+        const sent_key key{dcp::detail::hash_of(bytes), bytes.size() + 1 + (bytes.size() + 1 < 128 ? 1 : 2)};
         if (neighbours) {
           const int asked = first + dcp::detail::choose_by(key.hash, count);
           all.send(rank, asked, 4);  // of the hash
@@ -187,7 +191,7 @@ traffic calculate(layout kind, int ranks, int few) {
         all.send(rank, owner, key.size);
         ++keys_for[owner];
       }
-      for (const auto& [owner, keys] : keys_for) all.send(owner, rank, (keys + 7) / 8);
+      for (const auto& [owner, keys] : keys_for) all.send(owner, rank, keys);
     }
   }
   return all;

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Optional
+from unittest import mock
 
 sys.dont_write_bytecode = True  # the source folder is not ours to write to
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
@@ -68,12 +69,18 @@ class WriteItem:
 @dataclass
 class SavePlan:
     items: list
+    usable: bool = True  # not for PyTorch 2.6
 
 
 class DefaultSavePlanner:
     def create_global_plan(self, all_plans):
         self.received = all_plans
         return ["the global plan"], "the metadata"
+
+
+def unchanged():
+    """What a rank sends whose plan is cached and has not changed (PR 147343)."""
+    return SavePlan([], usable=False)
 
 
 def tensor(fqn, offsets, sizes, size, dtype="float32", type=WriteItemType.TENSOR, item=WriteItem):
@@ -124,16 +131,45 @@ class DumpSavePlansTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.path = os.path.join(folder.name, "plans.tsv")
+        # As in a process of its own.
+        for attribute in "_saves", "_plans_before":
+            patch = mock.patch.object(DumpSavePlans, attribute, {})
+            patch.start()
+            self.addCleanup(patch.stop)
+        patch = mock.patch.dict(os.environ)
+        patch.start()
+        self.addCleanup(patch.stop)
+        for variable in "RANK", "WORLD_SIZE":
+            os.environ.pop(variable, None)
 
     def dump_of(self, plans):
         write_dump(self.path, plans)
         return Path(self.path).read_bytes()
 
-    def test_the_planner_writes_the_dump_and_goes_on(self):
-        class Planner(DumpSavePlans, DefaultSavePlanner):
-            dump_path = self.path
+    def planner(self, path=None, name="Planner"):
+        return type(name, (DumpSavePlans, DefaultSavePlanner), {"dump_path": path or self.path})()
 
-        planner = Planner()
+    def files(self):
+        """By name, relative to the folder, what is in each of the files."""
+        folder = Path(self.path).parent
+        return {
+            str(path.relative_to(folder)): path.read_text(encoding="utf-8")
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    def ranks(self, rank, ranks):
+        """In the `with` of it, the process is that rank of a process group."""
+        distributed = SimpleNamespace(
+            is_available=lambda: True,
+            is_initialized=lambda: True,
+            get_rank=lambda: rank,
+            get_world_size=lambda: ranks,
+        )
+        return mock.patch.dict(sys.modules, {"torch.distributed": distributed})
+
+    def test_the_planner_writes_the_dump_and_goes_on(self):
+        planner = self.planner()
         self.assertEqual(planner.create_global_plan(PLANS), (["the global plan"], "the metadata"))
         self.assertIs(planner.received, PLANS)
         self.assertEqual(Path(self.path).read_text(encoding="utf-8"), DUMP)
@@ -169,12 +205,143 @@ class DumpSavePlansTest(unittest.TestCase):
                 self.dump_of([SavePlan([pickled(name)])])
             self.assertEqual(os.listdir(os.path.dirname(self.path)), [])
 
-    def test_a_dump_that_fails_is_no_reason_to_lose_the_checkpoint(self):
-        class Planner(DumpSavePlans, DefaultSavePlanner):
-            dump_path = os.path.join(self.path, "no", "such", "folder")
+    def test_names_that_are_no_strings_are_written_as_they_print(self):
+        self.assertEqual(
+            self.dump_of([SavePlan([pickled(7), tensor(("a", 1), (0,), (4,), (4,))])]),
+            b"plan\t0\n7\t-\tbyte_io\t-\t-\t-\t-\n('a', 1)\t0\ttensor\tfloat32\t4\t4\t-\n",
+        )
 
+    def test_names_that_would_become_one_are_told(self):
+        with self.assertRaisesRegex(ValueError, "cannot tell the names 7 and '7' apart"):
+            self.dump_of([SavePlan([pickled(7)]), SavePlan([pickled("7")])])
+        self.assertEqual(self.files(), {})
+
+    def test_a_name_made_of_bytes_that_are_no_utf_8_is_written_as_those_bytes(self):
+        self.assertEqual(
+            self.dump_of([SavePlan([pickled(b"a\xff".decode("utf-8", "surrogateescape"))])]),
+            b"plan\t0\na\xff\t-\tbyte_io\t-\t-\t-\t-\n",
+        )
+        with self.assertRaisesRegex(ValueError, r"cannot hold the name 'a\\ud800'"):
+            self.dump_of([SavePlan([pickled("a\ud800")])])
+
+    def test_a_dtype_that_nobody_knows_is_kept_as_it_is(self):
+        self.assertEqual(
+            self.dump_of([SavePlan([tensor("a", (0,), (4,), (4,), "float3_e1m1"), pickled("b", 1)])]),
+            b"plan\t0\na\t0\ttensor\tfloat3_e1m1\t4\t4\t-\nb\t-\tbyte_io\t-\t-\t-\t1\n",
+        )
+
+    def test_a_dump_that_fails_is_no_reason_to_lose_the_checkpoint(self):
+        Path(self.path).write_text("in the way", encoding="utf-8")
+        planner = self.planner(os.path.join(self.path, "no folder"))
         with self.assertWarnsRegex(UserWarning, "no dump of the save plans is written"):
-            self.assertEqual(Planner().create_global_plan(PLANS), (["the global plan"], "the metadata"))
+            self.assertEqual(planner.create_global_plan(PLANS), (["the global plan"], "the metadata"))
+
+    def test_a_name_that_is_refused_is_told_in_the_warning(self):
+        with self.assertWarnsRegex(UserWarning, r"no dump of the save plans is written: .* the name 'a\\tb'"):
+            self.planner().create_global_plan([SavePlan([pickled("a\tb")])])
+        self.assertEqual(self.files(), {})
+
+    def test_a_dump_that_cannot_be_finished_leaves_no_file(self):
+        os.mkdir(self.path)  # so that it cannot be replaced
+        with self.assertWarnsRegex(UserWarning, "no dump of the save plans is written"):
+            self.planner().create_global_plan(PLANS)
+        self.assertEqual(self.files(), {})
+
+    # ------------------------------------------------------------------------------------------- several saves
+
+    def test_each_save_of_a_job_has_its_own_file(self):
+        model, optimizer = SavePlan([pickled("model")]), SavePlan([pickled("optimizer")])
+        for plan in model, optimizer, model:
+            self.planner(name=plan.items[0].index.fqn).create_global_plan([plan])
+        dump = "plan\t0\n{}\t-\tbyte_io\t-\t-\t-\t-\n".format
+        self.assertEqual(
+            self.files(),
+            {"plans.tsv": dump("model"), "plans.2.tsv": dump("optimizer"), "plans.3.tsv": dump("model")},
+        )
+
+    def test_the_number_of_a_save_goes_where_the_path_says(self):
+        planner = self.planner(os.path.join(os.path.dirname(self.path), "save-{save}", "{rank}.tsv"))
+        planner.create_global_plan(PLANS)
+        planner.create_global_plan(PLANS)
+        self.assertEqual(self.files(), {"save-1/0.tsv": DUMP, "save-2/0.tsv": DUMP})
+
+    def test_plans_that_have_not_changed_are_filled_in_from_those_before(self):
+        first, second = SavePlan([pickled("a")]), SavePlan([pickled("b")])
+        changed = SavePlan([pickled("c")])
+        line = "{}\t-\tbyte_io\t-\t-\t-\t-\n".format
+        planner = self.planner()
+        for plans in [first, second], [unchanged(), unchanged()], [unchanged(), changed], [unchanged(), unchanged()]:
+            self.assertEqual(planner.create_global_plan(plans), (["the global plan"], "the metadata"))
+            self.assertIs(planner.received, plans)  # the planner gets what it would without a dump
+        before = f"plan\t0\n{line('a')}plan\t1\n{line('b')}"
+        after = f"plan\t0\n{line('a')}plan\t1\n{line('c')}"
+        self.assertEqual(
+            self.files(),
+            {"plans.tsv": before, "plans.2.tsv": before, "plans.3.tsv": after, "plans.4.tsv": after},
+        )
+
+    def test_a_planner_of_its_own_for_each_save_knows_the_plans_before(self):
+        self.planner().create_global_plan(PLANS)
+        self.planner().create_global_plan([unchanged() for _ in PLANS])
+        self.assertEqual(self.files(), {"plans.tsv": DUMP, "plans.2.tsv": DUMP})
+
+    def test_plans_before_are_those_of_the_same_cache(self):
+        for key, name in ("model", "a"), ("optimizer", "b"):
+            planner = self.planner()
+            planner._cached_plans_key = key
+            planner.create_global_plan([SavePlan([pickled(name)])])
+        planner = self.planner()
+        planner._cached_plans_key = "model"
+        planner.create_global_plan([unchanged()])
+        self.assertEqual(self.files()["plans.3.tsv"], self.files()["plans.tsv"])
+
+    def test_plans_that_have_not_changed_since_nobody_knows_when_are_no_dump(self):
+        planner = self.planner()
+        with self.assertWarnsRegex(UserWarning, "no dump .*: rank 1 has not changed its plan since"):
+            self.assertEqual(
+                planner.create_global_plan([PLANS[0], unchanged()]), (["the global plan"], "the metadata")
+            )
+        self.assertEqual(self.files(), {})
+
+    def test_a_plan_that_no_dump_could_hold_is_known_to_the_next_save(self):
+        planner = self.planner()
+        with self.assertWarns(UserWarning):
+            planner.create_global_plan([PLANS[0], SavePlan([pickled("a\tb")])])
+        planner.create_global_plan([unchanged(), SavePlan([])])
+        self.assertEqual(self.files(), {"plans.2.tsv": DUMP[: DUMP.index("plan\t1")] + "plan\t1\n"})
+
+    # ------------------------------------------------------------------------------------- without collectives
+
+    def test_with_collectives_the_coordinator_writes_the_dump_of_all_ranks(self):
+        with self.ranks(0, len(PLANS)):
+            self.planner().create_global_plan(PLANS)
+        self.assertEqual(self.files(), {"plans.tsv": DUMP})
+
+    def test_without_collectives_each_rank_has_its_own_file(self):
+        # A process each: so they do not count one another's saves.
+        for rank, plan in enumerate(PLANS):
+            with self.ranks(rank, len(PLANS)), mock.patch.object(DumpSavePlans, "_saves", {}):
+                self.planner().create_global_plan([plan])
+                self.planner().create_global_plan([plan])
+        self.assertEqual(
+            set(self.files()),
+            {f"plans.rank{rank}{save}.tsv" for rank in range(3) for save in ("", ".2")},
+        )
+        self.assertEqual(self.files()["plans.rank0.tsv"], DUMP[: DUMP.index("plan\t1")])
+
+    def test_ranks_without_a_process_group_are_known_by_the_environment(self):
+        with mock.patch.dict(os.environ, {"RANK": "5", "WORLD_SIZE": "8"}):
+            self.planner().create_global_plan(PLANS[:1])
+        self.assertEqual(list(self.files()), ["plans.rank5.tsv"])
+
+    def test_the_path_may_be_a_path_object(self):
+        self.planner(Path(self.path)).create_global_plan(PLANS)
+        self.assertEqual(self.files(), {"plans.tsv": DUMP})
+
+    def test_the_rank_goes_where_the_path_says(self):
+        with self.ranks(2, 4):
+            self.planner(self.path.replace("plans", "plans of {rank}")).create_global_plan(PLANS[:1])
+        self.assertEqual(list(self.files()), ["plans of 2.tsv"])
 
 
 if __name__ == "__main__":

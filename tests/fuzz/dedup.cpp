@@ -1,3 +1,4 @@
+#include <dcp/balanced.hpp>
 #include <dcp/dedup_tensors.hpp>
 
 #include <algorithm>
@@ -17,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "../balanced_model.hpp"
+#include "../policies.hpp"
+#include "../policy_model.hpp"
 #include "../random_types.hpp"
-#include "../reference_model.hpp"
 #include "targets.hpp"
 
 namespace fuzz {
@@ -77,7 +78,7 @@ struct entry {
 struct input {
   hashing hashed = hashing::identity;
   unsigned container = 0;
-  dcp::keep keep = dcp::keep::first;
+  dcp::keep_policy keep = {};
   bool check = false;
   std::vector<std::vector<entry>> plans;
 };
@@ -93,8 +94,11 @@ class reader {
     result.container = types / 4;
     const unsigned policy = next();
     result.check = (policy & 1) != 0;
-    // Tolerances from 0 to 15.5, and one past all that can be added to a size.
-    if ((policy & 2) != 0) result.keep = dcp::keep::balanced((policy & 0xFC) == 0xFC ? 1e300 : (policy >> 2) / 4.0);
+    // The last of the holders; or balanced, with tolerances from 0 to 15.25, and one past all that can be added to a size.
+    if ((policy & 2) != 0) {
+      if (policy >> 2 == 0x3E) result.keep = test::keep_last;
+      else result.keep = dcp::keep::balanced(policy >> 2 == 0x3F ? 1e300 : (policy >> 2) / 4.0);
+    }
     while (!left_.empty()) read_part(result.plans);
     return result;
   }
@@ -169,36 +173,14 @@ decision decision_of(const dcp::duplicates& found) {
   return result;
 }
 
-// Nothing where the sum of the bytes to balance is past 64 bits.
-std::optional<std::uint64_t> bytes_to_balance(const std::vector<plan<std::vector<item>>>& plans) {
-  std::set<std::uint32_t> met;
-  std::uint64_t all = 0;
-  for (const auto& each : plans)
-    for (const item& it : each.items) {
-      if (!met.insert(it.index.value).second) continue;
-      const std::uint64_t bytes = it.bytes.value_or(0);
-      if (bytes > std::numeric_limits<std::uint64_t>::max() - all) return {};
-      all += bytes;
-    }
-  return all;
-}
-
-decision modelled(const std::vector<plan<std::vector<item>>>& plans, const dcp::keep& keep) {
-  if (!keep.is_balanced()) return test::reference_model(plans).redundant;
-  const auto indices = test::indices_of(
-      plans, [](const auto& item) { return item.index; }, [](const auto& item) { return item.bytes.value_or(0); });
-  const auto keepers = test::balanced_model(indices, keep.tolerance()).keepers;
-  return test::expectation_of(plans, indices, keepers).redundant;
-}
-
-// The item that writes the index of `redundant`: the first in its keeper.
-const item& writer_of(const std::vector<plan<std::vector<item>>>& plans, const dcp::duplicate& redundant,
-                      const key& index) {
-  require(redundant.keeper < plans.size(), "a keeper is one of the plans");
-  const auto& items = plans[redundant.keeper].items;
-  const auto writer = std::find_if(items.begin(), items.end(), [&](const item& it) { return it.index == index; });
-  require(writer != items.end(), "a keeper has the index");
-  return *writer;
+// Nothing where the bytes are past 64 bits, for keep::balanced or for one plan.
+std::optional<decision> modelled(const std::vector<plan<std::vector<item>>>& plans, const dcp::keep_policy& keep) {
+  try {
+    return test::policy_model(
+        plans, [](const item& it) { return it.index; }, [](const item& it) { return it.bytes; }, keep);
+  } catch (const std::overflow_error&) {
+    return {};
+  }
 }
 
 template <class Plan>
@@ -208,18 +190,18 @@ void compare(const input& in) {
 
   auto plans = before;
   const dcp::options settings{.keep = in.keep};
+  const std::optional<decision> expected_decision = modelled(plain, in.keep);
   dcp::duplicates found;
   try {
     found = dcp::find_duplicates(plans, settings);
   } catch (const std::overflow_error&) {
-    require(in.keep.is_balanced() && !bytes_to_balance(plain), "only too many bytes to balance are refused");
+    require(!expected_decision, "only too many bytes are refused");
     return;
   }
-  require(!in.keep.is_balanced() || bytes_to_balance(plain), "too many bytes to balance are refused");
+  require(expected_decision.has_value(), "too many bytes are refused");
 
   const decision redundant = decision_of(found);
-  require(redundant.size() == plans.size(), "the decision has as many plans");
-  require(redundant == modelled(plain, in.keep), "the decision is the model's");
+  require(redundant == *expected_decision, "the decision is the model's");
 
   // What is left, which conflicts there are, and the log, out of the decision alone.
   auto left = plain;
@@ -234,8 +216,10 @@ void compare(const input& in) {
       const item& it = plain[rank].items[position];
       indices.insert(it.index.value);
       if (next != redundant[rank].end() && next->position == position) {
-        const item& writer = writer_of(plain, *next, it.index);
-        require(writer.number != it.number, "what is redundant is not what stays");
+        require(next->keeper < plain.size(), "a keeper is one of the plans");
+        require(next->keeper_position < plain[next->keeper].items.size(), "what stays is one of its items");
+        const item& writer = plain[next->keeper].items[next->keeper_position];
+        require(writer.index == it.index && writer.number != it.number, "what stays is another item of the index");
         conflicts += writer.data != it.data;
         keys += (keys.empty() ? "#" : ", #") + std::to_string(position);
         ++next;

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <limits>
 #include <new>
+#include <random>
+#include <tuple>
 
 #include "patient_mpi.hpp"
 #include "ranks.hpp"
@@ -29,7 +31,7 @@ void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 
 namespace {
 
-enum class stage { none, hash, append_key, append_data, storage_size, logger };
+enum class stage { none, hash, append_key, append_data, storage_size, policy, logger };
 
 stage failing = stage::none;  // on this rank
 
@@ -65,6 +67,15 @@ struct opaque_plan {
   std::vector<opaque_item> items;
 };
 
+struct vague_item {
+  std::string name;
+  int shard = 0;
+};
+
+struct vague_plan {
+  std::vector<vague_item> items;
+};
+
 }  // namespace
 
 template <>
@@ -92,6 +103,14 @@ struct dcp::write_item_traits<fragile_item> {
   }
 };
 
+template <>
+struct dcp::write_item_traits<vague_item> {
+  static auto index(const vague_item& item) { return std::tie(item.name, item.shard); }
+  static void append_key(const std::tuple<const std::string&, const int&>& index, std::string& bytes) {
+    bytes += std::get<0>(index);
+  }
+};
+
 namespace {
 
 using dcp::detail::tuning;
@@ -107,9 +126,17 @@ fragile_plan plan_of_this_rank() {
   return plan;
 }
 
-dcp::options options_with(dcp::keep keep, bool check) {
+// By which every rank loses something.
+std::vector<std::uint32_t> fragile_policy(const dcp::shared_indices& shared) {
+  fail_at(stage::policy);
+  return test::round_robin(shared);
+}
+
+dcp::options options_with(const dcp::keep_policy& keep, bool check) {
   return {.log = [](const dcp::log_record&) { fail_at(stage::logger); }, .keep = keep, .check_replicas = check};
 }
+
+const dcp::keep_policy policies[] = {dcp::keep::first, fragile_policy};
 
 test::outcome<fragile_plan> call(fragile_plan& plan, const dcp::options& options, int few) {
   return test::outcome_of(
@@ -124,11 +151,12 @@ std::string expected_error(int failed, const std::string& own, const std::string
 
 void user_code_throws(test::program& tests) {
   for (int failed = 0; failed < ranks; failed += ranks > 4 ? 5 : 1)
-    for (const stage at : {stage::hash, stage::append_key, stage::append_data, stage::storage_size, stage::logger})
+    for (const stage at :
+         {stage::hash, stage::append_key, stage::append_data, stage::storage_size, stage::policy, stage::logger})
       for (const int few : {0, 64})
-        for (const auto keep : {dcp::keep::first, dcp::keep(dcp::keep::balanced)}) {
-          if (at == stage::storage_size && !keep.is_balanced()) continue;
-          if (at == stage::logger && failed == 0 && !keep.is_balanced()) continue;  // the first rank loses nothing
+        for (const dcp::keep_policy& keep : policies) {
+          if (at == stage::policy && !keep) continue;
+          if (at == stage::logger && failed == 0 && !keep) continue;  // the first rank loses nothing
           if (at == stage::logger && ranks == 1) continue;
           tests.begin("stage " + std::to_string(static_cast<int>(at)) + " fails on rank " + std::to_string(failed));
           const dcp::options options = options_with(keep, at == stage::append_data);
@@ -154,7 +182,7 @@ void two_ranks_throw(test::program& tests) {
 
 // Fails the first allocation of the call on one rank, then the second, and so on, until there are no more.
 void each_allocation_fails(test::program& tests) {
-  for (const auto keep : {dcp::keep::first, dcp::keep(dcp::keep::balanced)})
+  for (const dcp::keep_policy& keep : policies)
     for (const int few : {0, 64})
       for (const bool in_place : {true, false}) {
         const int failed = ranks / 2;
@@ -191,7 +219,7 @@ void each_allocation_fails(test::program& tests) {
 void options_differ(test::program& tests) {
   if (ranks == 1) return;
   const dcp::options others[] = {
-      {.keep = dcp::keep::balanced}, {.check_replicas = true}, {.keep = dcp::keep::balanced(0)}};
+      {.keep = fragile_policy}, {.check_replicas = true}, {.keep = fragile_policy, .check_replicas = true}};
   for (const dcp::options& other : others) {
     tests.begin("options differ");
     fragile_plan plan = plan_of_this_rank();
@@ -202,9 +230,47 @@ void options_differ(test::program& tests) {
   }
 }
 
+// Policies cannot be compared, but what they choose.
+void policies_differ(test::program& tests) {
+  if (ranks == 1) return;
+  fragile_plan plan = plan_of_this_rank();
+  const auto call_with = [&](const dcp::keep_policy& keep) { return call(plan, {.keep = keep}, 64).error; };
+  const auto is_unchanged = [&] { tests.check(plan == plan_of_this_rank(), "the plan was changed"); };
+
+  tests.begin("policies differ");
+  const std::string differ = "invalid_argument: dcp: the keep policy chooses differently on different ranks";
+  std::string error = call_with(rank == ranks - 1 ? test::last_holder : test::lowest_holder);
+  tests.check(error == differ, error);
+  is_unchanged();
+
+  tests.begin("a policy that depends on chance");
+  std::mt19937 random(static_cast<std::uint32_t>(rank));
+  error = call_with([&](const dcp::shared_indices& shared) {
+    std::vector<std::uint32_t> keepers;
+    for (std::size_t i = 0; i != shared.size(); ++i)
+      keepers.push_back(shared.holders(i)[random() % shared.holders(i).size()]);
+    return keepers;
+  });
+  tests.check(error == differ, error);
+  is_unchanged();
+
+  tests.begin("a policy names too few plans, on one rank");
+  const auto too_few = [](const dcp::shared_indices&) { return std::vector<std::uint32_t>{}; };
+  const std::string few = "dcp: the keep policy names 0 plans for 20 shared indices";
+  error = call_with(rank == 1 ? dcp::keep_policy(too_few) : dcp::keep_policy(test::lowest_holder));
+  tests.check(error == expected_error(1, "invalid_argument: " + few, few), error);
+  is_unchanged();
+
+  tests.begin("a policy names no holder, on all ranks");
+  error = call_with([](const dcp::shared_indices& shared) { return std::vector<std::uint32_t>(shared.size(), 99); });
+  tests.check(error == "invalid_argument: dcp: the keep policy names plan 99 for an index that it does not hold",
+              error);
+  is_unchanged();
+}
+
 void conflict(test::program& tests) {
   if (ranks == 1) return;
-  for (const auto keep : {dcp::keep::first, dcp::keep(dcp::keep::balanced)}) {
+  for (const dcp::keep_policy& keep : policies) {
     tests.begin("a conflict");
     // All plans, as one machine would have them, for the message.
     std::vector<fragile_plan> all;
@@ -236,26 +302,35 @@ void no_data_to_check(test::program& tests) {
       result.error);
 }
 
-void too_much_to_balance(test::program& tests) {
+void unfit_sizes(test::program& tests) {
   tests.begin("2^64 bytes");
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
   test::plan plan;
-  if (rank == 0)
-    for (int i = 0; i != 3; ++i) plan.items.push_back({"of rank 0 " + std::to_string(i), 0, most});
-  const auto balance = [&] { return dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.keep = dcp::keep::balanced}); };
+  if (rank == ranks - 1)
+    for (int i = 0; i != 3; ++i) plan.items.push_back({"of the last rank " + std::to_string(i), 0, most});
+  const auto balance = [&] { return dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.keep = test::round_robin}); };
   auto result = test::outcome_of(balance);
-  tests.check(result.error == "overflow_error: dcp: the plans have 2^64 bytes or more to balance", result.error);
-  plan.items.clear();
-  for (int i = 0; i != 3; ++i) plan.items.push_back({"shared " + std::to_string(i), 0, most});
-  result = test::outcome_of(balance);
-  tests.check(result.error == "overflow_error: dcp: the plans have 2^64 bytes or more to balance", result.error);
+  tests.check(result.error == "overflow_error: dcp: a plan has 2^64 bytes or more", result.error);
+  if (rank == ranks - 1) plan.items.pop_back();
+  tests.check(test::outcome_of(balance).value == plan, "2^64 - 2 are not too many");
 
   tests.begin("a negative size");
   plan = {{{"a", 0, rank == 0 ? -1 : 1}}, 0};
-  result = test::outcome_of(balance);
-  tests.check(result.error == expected_error(0, "invalid_argument: dcp: an item's storage_size is negative",
-                                             "dcp: an item's storage_size is negative"),
-              result.error);
+  for (const dcp::keep_policy& keep : policies) {
+    result = test::outcome_of([&] { return dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.keep = keep}); });
+    const std::string message = "dcp: an item's storage_size is no number of bytes from 0 up";
+    tests.check(result.error == expected_error(0, "invalid_argument: " + message, message), result.error);
+  }
+}
+
+// One of its keys is a part of another, which append_key does not say: ranks would take them for one.
+void keys_that_say_too_little(test::program& tests) {
+  tests.begin("keys that say too little");
+  vague_plan plan{{{"a", 1}}};
+  if (rank == 0) plan.items.push_back({"a", 2});
+  const std::string message = "dcp: append_key makes one key of indices that differ, or two of equal ones";
+  const auto result = test::outcome_of([&] { return dcp::dedup_tensors(plan, MPI_COMM_WORLD); });
+  tests.check(result.error == expected_error(0, "invalid_argument: " + message, message), result.error);
 }
 
 void unfit_communicators(test::program& tests) {
@@ -281,7 +356,7 @@ void mpi_fails(test::program& tests) {
   char text[MPI_MAX_ERROR_STRING];
   int length = 0;
   MPI_Error_string(MPI_ERR_OTHER, text, &length);
-  for (const auto keep : {dcp::keep::first, dcp::keep(dcp::keep::balanced)})
+  for (const dcp::keep_policy& keep : policies)
     for (int calls = 0;; ++calls) {
       tests.begin("call " + std::to_string(calls) + " of MPI fails");
       fragile_plan plan = plan_of_this_rank();
@@ -323,9 +398,11 @@ int main(int count, char** words) {
   user_code_throws(tests);
   two_ranks_throw(tests);
   options_differ(tests);
+  policies_differ(tests);
   conflict(tests);
   no_data_to_check(tests);
-  too_much_to_balance(tests);
+  unfit_sizes(tests);
+  keys_that_say_too_little(tests);
   unfit_communicators(tests);
   mpi_fails(tests);
   each_allocation_fails(tests);

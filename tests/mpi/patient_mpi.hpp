@@ -45,12 +45,6 @@ int MPI_Bcast(void* buffer, int count, MPI_Datatype type, int root, MPI_Comm com
   return test::wait(PMPI_Ibcast(buffer, count, type, root, comm, &request), request);
 }
 
-int MPI_Exscan(const void* in, void* out, int count, MPI_Datatype type, MPI_Op operation, MPI_Comm comm) {
-  if (test::fails_now()) return MPI_ERR_OTHER;
-  MPI_Request request;
-  return test::wait(PMPI_Iexscan(in, out, count, type, operation, comm, &request), request);
-}
-
 int MPI_Allgather(const void* in, int count, MPI_Datatype type, void* out, int each, MPI_Datatype out_type,
                   MPI_Comm comm) {
   if (test::fails_now()) return MPI_ERR_OTHER;

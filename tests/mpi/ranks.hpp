@@ -94,6 +94,31 @@ struct plan {
   friend bool operator==(const plan&, const plan&) = default;
 };
 
+// Policies. (A list of shared indices may have fewer than the test has in mind, or none.)
+inline std::vector<std::uint32_t> lowest_holder(const dcp::shared_indices& shared) {
+  std::vector<std::uint32_t> keepers;
+  for (std::size_t i = 0; i != shared.size(); ++i) keepers.push_back(shared.holders(i).front());
+  return keepers;
+}
+
+inline std::vector<std::uint32_t> last_holder(const dcp::shared_indices& shared) {
+  std::vector<std::uint32_t> keepers;
+  for (std::size_t i = 0; i != shared.size(); ++i) keepers.push_back(shared.holders(i).back());
+  return keepers;
+}
+
+// Depends on all that a policy is told: the order of the indices, their bytes and holders, and what plans have alone.
+inline std::vector<std::uint32_t> round_robin(const dcp::shared_indices& shared) {
+  std::vector<std::uint32_t> keepers;
+  std::uint64_t turn = shared.plans() + (shared.bytes_known() ? 1 : 0);
+  for (std::size_t plan = 0; plan != shared.plans(); ++plan) turn = turn * 31 + shared.own_bytes(plan);
+  for (std::size_t i = 0; i != shared.size(); ++i) {
+    turn = turn * 31 + shared.bytes(i) + i;
+    keepers.push_back(shared.holders(i)[turn / 7 % shared.holders(i).size()]);
+  }
+  return keepers;
+}
+
 // What a call ends in: a value, or the type and text of an exception.
 template <class Value>
 struct outcome {
@@ -126,8 +151,6 @@ auto outcome_of(const Call& call) -> outcome<decltype(call())> {
 
 template <>
 struct dcp::write_item_traits<test::item> {
-  static const std::string& index(const test::item& item) { return item.index; }
-  static auto storage_size(const test::item& item) { return item.storage_size(); }
   static void append_data(const test::item& item, std::string& bytes) { bytes += std::to_string(item.data); }
   static bool same_data(const test::item& a, const test::item& b) { return a.data == b.data; }
 };

@@ -3,10 +3,17 @@
 
 #include <dcp/save_plan.hpp>
 
+#if __has_include(<dcp/balanced.hpp>)
+#include <dcp/balanced.hpp>
+#endif
+
 #include <deque>
 #include <forward_list>
 #include <list>
+#include <map>
+#include <memory>
 #include <random>
+#include <tuple>
 
 #include "../../examples/plan_dump.hpp"
 #include "patient_mpi.hpp"
@@ -40,6 +47,24 @@ struct numbered_item {
   friend bool operator==(const numbered_item&, const numbered_item&) = default;
 };
 
+// Behind a pointer, with an index of parts and functions for members.
+struct parts_item {
+  std::string name;
+  std::vector<std::int32_t> offsets;
+  std::int64_t data = 0;
+  std::optional<std::int64_t> bytes = {};
+
+  [[nodiscard]] auto storage_size() const { return bytes; }
+};
+
+// In a map by index.
+struct mapped_item {
+  std::int64_t data = 0;
+  std::optional<std::uint16_t> storage_size = {};
+
+  friend bool operator==(const mapped_item&, const mapped_item&) = default;
+};
+
 template <class Items>
 struct plan_in {
   Items items;
@@ -57,12 +82,24 @@ struct std::hash<shard_key> {
 template <>
 struct dcp::write_item_traits<shard_item> {
   static const shard_key& index(const shard_item& item) { return item.index; }
-  static std::int64_t storage_size(const shard_item& item) { return item.bytes; }
   static void append_key(const shard_key& key, std::string& bytes) {
     bytes += std::to_string(key.shard) + '/' + key.name;
   }
   static void append_data(const shard_item& item, std::string& bytes) { bytes += std::to_string(item.data); }
   static bool same_data(const shard_item& a, const shard_item& b) { return a.data == b.data; }
+};
+
+template <>
+struct dcp::write_item_traits<parts_item> {
+  static auto index(const parts_item& item) { return std::tie(item.name, item.offsets); }
+  static void append_data(const parts_item& item, std::string& bytes) { bytes += std::to_string(item.data); }
+  static bool same_data(const parts_item& a, const parts_item& b) { return a.data == b.data; }
+};
+
+template <>
+struct dcp::write_item_traits<mapped_item> {
+  static void append_data(const mapped_item& item, std::string& bytes) { bytes += std::to_string(item.data); }
+  static bool same_data(const mapped_item& a, const mapped_item& b) { return a.data == b.data; }
 };
 
 namespace {
@@ -77,6 +114,8 @@ struct shape {
   std::uint64_t most_items;    // a plan
   std::uint64_t one_of_empty;  // one plan of so many has no items
   std::uint64_t sizes;         // how many sizes there are
+  std::uint64_t writes_none;   // one item of so many is known to write nothing
+  std::uint64_t unknown;       // the bytes of one item of so many are not known
   std::uint64_t conflicts;     // one item of so many has other data than the rest; 0: none
 };
 
@@ -86,28 +125,43 @@ shape random_shape(random_numbers& random) {
   constexpr std::uint64_t empty[] = {2, 5, 1000, 1000};
   constexpr std::uint64_t conflicts[] = {0, 0, 1, 7, 100};
   const bool nothing = below(random, 20) == 0;
-  return {keys[below(random, 5)], items[below(random, 5)], nothing ? 1 : empty[below(random, 4)], 1 + below(random, 6),
+  constexpr std::uint64_t odd[] = {1, 2, 5, 1000, 1000};
+  return {keys[below(random, 5)],     items[below(random, 5)], nothing ? 1 : empty[below(random, 4)],
+          1 + below(random, 6),       odd[below(random, 5)],   odd[below(random, 5)],
           conflicts[below(random, 5)]};
 }
 
-void fill(test::item& item, std::uint64_t key, std::int64_t size, std::int64_t data) {
-  item.index = std::string(key % 50 == 0 ? 300 : 3, 'n') + std::to_string(key);
-  item.data = data;
-  if (size != 0) item.bytes = size;
+using known_size = std::optional<std::int64_t>;
+
+std::string name_of(std::uint64_t key) { return std::string(key % 50 == 0 ? 300 : 3, 'n') + std::to_string(key); }
+
+void fill(test::item& item, std::uint64_t key, known_size size, std::int64_t data) {
+  item = {name_of(key), data, size};
 }
-void fill(shard_item& item, std::uint64_t key, std::int64_t size, std::int64_t data) {
-  item = {{"key" + std::to_string(key / 3), static_cast<int>(key % 3), static_cast<int>(data)}, data, size};
+void fill(shard_item& item, std::uint64_t key, known_size size, std::int64_t data) {
+  item = {{"key" + std::to_string(key / 3), static_cast<int>(key % 3), static_cast<int>(data)}, data, size.value_or(0)};
 }
-void fill(numbered_item& item, std::uint64_t key, std::int64_t, std::int64_t data) {
-  item = {static_cast<std::int64_t>(key), data};
+void fill(numbered_item& item, std::uint64_t key, known_size, std::int64_t data) {
+  item = {static_cast<std::int64_t>(key) - 20, data};
 }
-void fill(dcp::WriteItem& item, std::uint64_t key, std::int64_t size, std::int64_t data) {
+void fill(std::shared_ptr<parts_item>& item, std::uint64_t key, known_size size, std::int64_t data) {
+  // Names and offsets that would run into each other, were they put together as they are.
+  const std::string names[] = {"a", std::string("a\1", 2), std::string("a\0", 2)};
+  std::vector<std::int32_t> offsets(key % 4, -1);
+  offsets.push_back(static_cast<std::int32_t>(key / 12));
+  item = std::make_shared<parts_item>(parts_item{names[key / 4 % 3], offsets, data, size});
+}
+void fill(std::pair<const std::string, mapped_item>& item, std::uint64_t, known_size size, std::int64_t data) {
+  item.second.data = data;
+  if (size) item.second.storage_size = static_cast<std::uint16_t>(*size);
+}
+void fill(dcp::WriteItem& item, std::uint64_t key, known_size size, std::int64_t data) {
   const dcp::Size offsets[] = {{}, {0}, {0, 0}, {static_cast<std::int64_t>(key), 1}, {1, 1'000'000'000'000}};
   item.index.fqn = "layers." + std::to_string(key / 7);
   item.index.index = data;
   if (key % 7 < 5) {
     item.index.offset = offsets[key % 7];
-    item.tensor_data = dcp::TensorWriteData{{offsets[key % 7], {size}}, {}, {size}};
+    item.tensor_data = dcp::TensorWriteData{{offsets[key % 7], {size.value_or(7)}}, {}, {size.value_or(7)}};
     if (data % 5 == 1) item.tensor_data->properties.dtype = dcp::Dtype::bfloat16;
     if (data % 5 == 2) item.tensor_data->properties.requires_grad = true;
     if (data % 5 == 3) item.tensor_data->size.push_back(1);
@@ -115,7 +169,7 @@ void fill(dcp::WriteItem& item, std::uint64_t key, std::int64_t size, std::int64
   } else {
     item.index.fqn += std::string(key % 7 - 5, '\0');
     item.type = dcp::WriteItemType::BYTE_IO;
-    if (size != 0) item.bytes_io_data = {size + data};
+    if (size) item.bytes_io_data = {*size == 0 ? 0 : *size + data};
   }
 }
 
@@ -126,23 +180,42 @@ std::vector<Plan> random_plans(random_numbers& random, std::size_t count) {
   for (Plan& plan : plans) {
     const bool empty = below(random, is.one_of_empty) == 0;
     for (std::uint64_t left = empty ? 0 : below(random, is.most_items + 1); left != 0; --left) {
-      typename decltype(plan.items)::value_type item{};
+      using item_type = typename decltype(plan.items)::value_type;
       const std::uint64_t key = below(random, is.keys);
       const bool differs = is.conflicts != 0 && below(random, is.conflicts) == 0;
-      const auto size = static_cast<std::int64_t>(key * 7919 % is.sizes * 100);
-      fill(item, key, size, differs ? 1 + static_cast<std::int64_t>(below(random, 9)) : 0);
-      if constexpr (requires { plan.items.push_front(item); }) plan.items.push_front(item);
-      else plan.items.push_back(item);
+      const std::int64_t data = differs ? 1 + static_cast<std::int64_t>(below(random, 9)) : 0;
+      known_size size = static_cast<std::int64_t>((key * 7919 % is.sizes + 1) * 100) + data % 3;
+      if (below(random, is.unknown) == 0) size.reset();
+      if (below(random, is.writes_none) == 0) size = 0;
+      if constexpr (requires { typename decltype(plan.items)::mapped_type; }) {
+        fill(*plan.items.try_emplace(name_of(key)).first, key, size, data);
+      } else {
+        item_type item{};
+        fill(item, key, size, data);
+        if constexpr (requires { plan.items.push_front(item); }) plan.items.push_front(item);
+        else plan.items.push_back(item);
+      }
     }
   }
   return plans;
 }
 
+const std::vector<dcp::keep_policy>& policies() {
+  static const std::vector<dcp::keep_policy> all{
+      dcp::keep::first,    test::lowest_holder,      test::last_holder,      test::round_robin,
+#if __has_include(<dcp/balanced.hpp>)
+      dcp::keep::balanced, dcp::keep::balanced(0.3), dcp::keep::balanced(0),
+#endif
+  };
+  return all;
+}
+
+// Half of them with `keep::first`.
+template <class Item>
 dcp::options random_options(random_numbers& random) {
   dcp::options options;
-  if (const auto choice = below(random, 6); choice == 1) options.keep = dcp::keep::balanced;
-  else if (choice == 2) options.keep = dcp::keep::balanced(0.3);
-  else if (choice == 3) options.keep = dcp::keep::balanced(0);
+  if (below(random, 2) == 0)
+    options.keep = policies()[below(random, dcp::detail::tells_bytes<Item> ? policies().size() : 4)];
   options.check_replicas = below(random, 3) == 0;
   return options;
 }
@@ -199,7 +272,7 @@ void compare_random(test::program& tests, const std::string& name, std::uint64_t
   const bool all = below(random, 2) == 0;
   const int members = all ? ranks : 1 + static_cast<int>(below(random, static_cast<std::uint64_t>(ranks)));
   const std::vector<Plan> plans = random_plans<Plan>(random, static_cast<std::size_t>(members));
-  const dcp::options options = random_options(random);
+  const dcp::options options = random_options<dcp::detail::item_of<Plan>>(random);
   constexpr std::size_t pieces[] = {1, 2, 13, 100, 1000, 256 * 1024};
   constexpr int few[] = {0, 0, 64};
   std::size_t largest = 0;
@@ -227,11 +300,11 @@ void compare_dump(test::program& tests, const std::string& file) {
     if (rank >= dump.size())
       for (std::size_t i = 0; i < plans.back().items.size(); i += 3) plans.back().items[i].index.fqn += ".second";
   }
-  for (const dcp::keep keep : {dcp::keep::first, dcp::keep(dcp::keep::balanced)})
+  for (std::size_t policy = 0; policy < policies().size(); policy += 2)
     for (const bool check : {false, true})
       for (const int few : {1, 64}) {
-        tests.begin(file + (keep.is_balanced() ? " balanced" : " first") + (check ? " check" : ""));
-        compare(tests, plans, MPI_COMM_WORLD, {.keep = keep, .check_replicas = check}, {.few = few});
+        tests.begin(file + " policy " + std::to_string(policy) + (check ? " check" : ""));
+        compare(tests, plans, MPI_COMM_WORLD, {.keep = policies()[policy], .check_replicas = check}, {.few = few});
       }
 }
 
@@ -320,6 +393,8 @@ int main(int count, char** words) {
     compare_random<plan_in<std::list<numbered_item>>>(tests, "list of numbers", seed);
     compare_random<plan_in<std::forward_list<test::item>>>(tests, "forward_list", seed);
     compare_random<plan_in<std::deque<numbered_item>>>(tests, "deque of numbers", seed);
+    compare_random<plan_in<std::vector<std::shared_ptr<parts_item>>>>(tests, "pointers, parts", seed);
+    compare_random<plan_in<std::map<std::string, mapped_item>>>(tests, "map", seed);
   }
   return tests.end();
 }

@@ -1,6 +1,9 @@
 // A small program of all public functions, for compilers and flags that the unit tests cannot be built with: no test
 // library, no exceptions. Two files of it, this and other.cpp, include all headers: what is not inline fails to link.
 
+#include <dcp/balanced.hpp>
+#include <dcp/console_logger.hpp>
+#include <dcp/coverage.hpp>
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
 
@@ -35,7 +38,7 @@ void deduplicate() {
   std::string message;
   const dcp::logger log([&](const dcp::log_record& record) { message = record.message; });
   const dcp::duplicates found = dcp::find_duplicates(plans, {.log = log});
-  require(found.size() == 2 && found.in(1)[0] == dcp::duplicate{0, 0}, "two items are redundant");
+  require(found.size() == 2 && found.in(1)[0] == dcp::duplicate{0, 0, 1}, "two items are redundant");
   require(message.starts_with("Duplicate keys to remove: {1: [MetadataIndex(fqn='b', "), "they are logged");
   require(count_in_other_file(plans) == 2, "the other file finds them too");
 
@@ -44,6 +47,7 @@ void deduplicate() {
   require(copy[0].items.size() + copy[1].items.size() == 3, "each index stays once");
   dcp::erase_duplicates(plans, found);
   require(plans[1].items.empty(), "what is redundant is erased");
+  require(dcp::check_coverage(copy).empty(), "all elements are written");
   static_cast<void>(dcp::dedup_tensors(sample(), {.log = dcp::console_logger()}));
 }
 

@@ -1,4 +1,4 @@
-// dcp: the index of a write item cannot travel between ranks: specialise dcp::write_item_traits<Item> with
+// dcp: an index is a pointer to characters, which is compared by its address
 
 #include <dcp/mpi.hpp>
 
@@ -9,7 +9,7 @@ struct item {
 #ifdef DCP_FIXED
   std::string_view index;
 #else
-  const char* index;  // an address means nothing on another rank
+  const char* index;
 #endif
 };
 

@@ -1,0 +1,3 @@
+#include <dcp/mpi.hpp>
+
+int main() { return MPI_VERSION >= 3 ? 0 : 1; }

@@ -1,0 +1,326 @@
+// Plans, items and indices of many kinds, as users have them: on every rank the result is that of one machine.
+
+#include <array>
+#include <cctype>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+
+#include "patient_mpi.hpp"
+#include "ranks.hpp"
+
+namespace {
+
+enum class dtype : std::uint8_t { half, full };
+
+// An index of any type, by a member.
+template <class Index>
+struct item_of {
+  Index index;
+  int data = 0;
+};
+
+template <class Item>
+struct plan_of {
+  std::vector<Item> items;
+};
+
+// By functions, as protobuf has them.
+struct message {
+  std::string name;
+  int data = 0;
+
+  [[nodiscard]] const std::string& index() const { return name; }
+  [[nodiscard]] std::int64_t storage_size() const { return data == 0 ? 0 : 8; }
+};
+
+class message_plan {
+ public:
+  [[nodiscard]] const std::list<message>& items() const { return items_; }
+  std::list<message>* mutable_items() { return &items_; }
+
+ private:
+  std::list<message> items_;
+};
+
+// In a map by index.
+struct value {
+  int data = 0;
+};
+
+struct map_plan {
+  std::map<std::pair<std::string, int>, value> items;
+};
+
+// Names without regard to case.
+struct named_item {
+  std::string name;
+  int data = 0;
+};
+
+std::string lower(std::string name) {
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
+// Its copy has another order, as that of a hash map may have.
+struct reversing_list : std::list<test::item> {
+  reversing_list() = default;
+  reversing_list(const reversing_list& other) : std::list<test::item>(other.rbegin(), other.rend()) {}
+  reversing_list(reversing_list&&) = default;
+  reversing_list& operator=(const reversing_list&) = delete;
+  reversing_list& operator=(reversing_list&&) = default;
+};
+
+struct reversing_plan {
+  reversing_list items;
+};
+
+// Its copy has the same items object.
+struct sharing_plan {
+  std::shared_ptr<std::vector<test::item>> list = std::make_shared<std::vector<test::item>>();
+};
+
+struct any_communicator {
+  MPI_Comm comm;
+  operator MPI_Comm() const { return comm; }
+};
+
+}  // namespace
+
+template <>
+struct dcp::write_item_traits<named_item> {
+  static const std::string& index(const named_item& item) { return item.name; }
+  static std::size_t hash(const std::string& name) { return std::hash<std::string>{}(lower(name)); }
+  static bool equal(const std::string& a, const std::string& b) { return lower(a) == lower(b); }
+  static void append_key(const std::string& name, std::string& bytes) { bytes += lower(name); }
+};
+
+template <>
+struct dcp::save_plan_traits<sharing_plan> {
+  static const std::vector<test::item>& items(const sharing_plan& plan) { return *plan.list; }
+  static std::vector<test::item>& items(sharing_plan& plan) { return *plan.list; }
+};
+
+// A namespace that has functions of the library's names, which take anything.
+namespace hostile {
+
+struct item;
+struct plan;
+
+template <class Type>
+concept ours =
+    std::same_as<std::remove_cvref_t<Type>, item> || std::same_as<std::remove_cvref_t<Type>, plan> ||
+    requires(const Type& values) { requires std::same_as<std::remove_cvref_t<decltype(values[0])>, item>; } ||
+    requires(const Type& values) { requires std::same_as<std::remove_cvref_t<decltype(values[0])>, plan>; };
+
+struct wrong {};
+
+#define DCP_TESTS_HOSTILE(name)  \
+  template <class... Types>      \
+    requires(ours<Types> || ...) \
+  void name(Types&&...) {        \
+    throw wrong();               \
+  }
+DCP_TESTS_HOSTILE(append_number)
+DCP_TESTS_HOSTILE(append_bytes)
+DCP_TESTS_HOSTILE(append_ranks)
+DCP_TESTS_HOSTILE(append_value)
+DCP_TESTS_HOSTILE(append_key)
+DCP_TESTS_HOSTILE(append_data)
+DCP_TESTS_HOSTILE(append_index)
+DCP_TESTS_HOSTILE(append_removed)
+DCP_TESTS_HOSTILE(described)
+DCP_TESTS_HOSTILE(parts_of_tensor)
+DCP_TESTS_HOSTILE(bytes_of)
+DCP_TESTS_HOSTILE(copy_of)
+DCP_TESTS_HOSTILE(copy_of_plan)
+DCP_TESTS_HOSTILE(copy_what_stays)
+DCP_TESTS_HOSTILE(count_of)
+DCP_TESTS_HOSTILE(begin_of)
+DCP_TESTS_HOSTILE(end_of)
+DCP_TESTS_HOSTILE(for_each_part)
+DCP_TESTS_HOSTILE(erase_items)
+DCP_TESTS_HOSTILE(find_duplicates)
+DCP_TESTS_HOSTILE(items_object)
+DCP_TESTS_HOSTILE(refuse_shared)
+DCP_TESTS_HOSTILE(dedup_tensors)
+DCP_TESTS_HOSTILE(choose_keepers)
+DCP_TESTS_HOSTILE(keepers_by)
+DCP_TESTS_HOSTILE(move)
+DCP_TESTS_HOSTILE(as_const)
+DCP_TESTS_HOSTILE(forward)
+DCP_TESTS_HOSTILE(exchange)
+DCP_TESTS_HOSTILE(addressof)
+#undef DCP_TESTS_HOSTILE
+
+struct item {
+  std::pair<std::string, int> index;
+  int data = 0;
+  [[nodiscard]] int storage_size() const { return 1; }
+  friend bool operator==(const item&, const item&) = default;
+};
+
+struct plan {
+  std::vector<item> items;
+};
+
+}  // namespace hostile
+
+template <>
+struct dcp::write_item_traits<hostile::item> {
+  static void append_data(const hostile::item& item, std::string& bytes) { bytes += std::to_string(item.data); }
+};
+
+namespace {
+
+int rank = 0;
+int ranks = 0;
+
+// What is left, in words, sorted: a copy may have another order.
+template <class Plan>
+std::string shown(const Plan& plan) {
+  using access = dcp::detail::access;
+  std::set<std::string> words;
+  for (const auto& each : access::items(plan)) {
+    const auto& item = access::target(each);
+    std::string word;
+    dcp::detail::append_index(word, access::index(item), words.size());
+    word += '=' + std::to_string(dcp::detail::described(item).data) + ' ';
+    words.insert(word);
+  }
+  return std::accumulate(words.begin(), words.end(), std::string());
+}
+
+// `make(rank)` is the plan of a rank.
+template <class Make>
+void compare(test::program& tests, const std::string& name, const Make& make) {
+  using Plan = decltype(make(0));
+  for (const dcp::keep_policy& keep : {dcp::keep_policy(), dcp::keep_policy(test::last_holder)})
+    for (const int few : {0, 64}) {
+      tests.begin(name);
+      const auto in_place = [&](Plan plan) {
+        return dcp::detail::dedup_tensors(std::move(plan), MPI_COMM_WORLD, {.keep = keep}, {}, {.few = few});
+      };
+      std::vector<Plan> plans;
+      for (int each = 0; each != ranks; ++each) plans.push_back(make(each));
+      plans = dcp::dedup_tensors(std::move(plans), {.keep = keep});
+      const std::string expected = shown(plans[static_cast<std::size_t>(rank)]);
+      tests.check(shown(in_place(make(rank))) == expected, "is " + shown(in_place(make(rank))) + ", not " + expected);
+      if constexpr (dcp::detail::copyable<std::vector<Plan>> &&
+                    !dcp::detail::changeable_result<dcp::detail::items_result<const Plan>>) {
+        const Plan plan = make(rank);
+        const std::string before = shown(plan);
+        const Plan result = dcp::dedup_tensors(plan, MPI_COMM_WORLD, {.keep = keep});
+        tests.check(shown(result) == expected, "the copy is " + shown(result) + ", not " + expected);
+        tests.check(shown(plan) == before, "the plan was changed");
+      }
+    }
+}
+
+// Of indices some that only this rank has, some that all have, and some that others have.
+template <class Index>
+void compare_indices(test::program& tests, const std::string& name, const std::vector<Index>& indices) {
+  compare(tests, name, [&](int each) {
+    plan_of<item_of<Index>> plan;
+    for (std::size_t i = 0; i != indices.size(); ++i)
+      if (i % 3 == 0 || static_cast<int>(i) % ranks >= each)
+        plan.items.push_back({indices[i], each * 100 + static_cast<int>(i)});
+    return plan;
+  });
+}
+
+void indices(test::program& tests) {
+  using std::optional;
+  using pair = std::pair<std::string, int>;
+  compare_indices<pair>(tests, "pairs", {{"a", 1}, {"a", 2}, {"b", 1}, {"a1", 0}, {"", -1}, {"", -2}});
+  compare_indices<std::array<std::int64_t, 2>>(tests, "arrays", {{1, 2}, {2, 1}, {-1, 2}, {0, 0}, {256, 0}, {0, 256}});
+  compare_indices<std::vector<std::string>>(tests, "lists of names",
+                                            {{}, {""}, {"", ""}, {"a", "b"}, {"ab"}, {"ab", ""}, {"", "ab"}});
+  compare_indices<std::tuple<std::string, optional<std::vector<int>>, dtype, bool>>(
+      tests, "tuples",
+      {{"a", {}, dtype::half, false},
+       {"a", std::vector<int>{}, dtype::half, false},
+       {"a", std::vector<int>{0}, dtype::half, false},
+       {"a", std::vector<int>{0}, dtype::full, false},
+       {"a", std::vector<int>{0}, dtype::full, true},
+       {"a", std::vector<int>{0, 0}, dtype::half, false}});
+  compare_indices<optional<std::string>>(tests, "optionals", {{}, "", "a", "b", std::string(1, '\0')});
+  compare_indices<std::set<std::uint64_t>>(tests, "sets", {{}, {1}, {2}, {1, 2}, {~std::uint64_t{0}}});
+  compare_indices<dtype>(tests, "enumerations", {dtype::half, dtype::full});
+  compare_indices<std::string_view>(tests, "views", {"a", "b", "", "c"});
+}
+
+void plans(test::program& tests) {
+  compare(tests, "pointers to items", [](int each) {
+    plan_of<std::unique_ptr<test::item>> plan;
+    for (int i = 0; i != 6; ++i)
+      plan.items.push_back(std::make_unique<test::item>(test::item{std::to_string(i % 2 == 0 ? i : i + each * 10)}));
+    return plan;
+  });
+  compare(tests, "pointers to plans", [](int each) {
+    return std::make_unique<test::plan>(test::plan{{{"all", each}, {std::to_string(each), each}}});
+  });
+  compare(tests, "functions", [](int each) {
+    message_plan plan;
+    plan.mutable_items()->push_back({"all", each % 3});  // by the last number, of 0 bytes
+    plan.mutable_items()->push_back({"all but the first", each % 2});
+    plan.mutable_items()->push_back({"own " + std::to_string(each), 0});
+    return plan;
+  });
+  compare(tests, "a list is a plan", [](int each) {
+    return std::vector<test::item>{{"all", each, 0}, {"own " + std::to_string(each), each}, {"all", each, each}};
+  });
+  compare(tests, "a map is a plan", [](int each) {
+    return std::map<std::string, test::item>{{"all", {"all", each}}, {std::to_string(each), {std::to_string(each), 1}}};
+  });
+  compare(tests, "a map of items",
+          [](int each) { return map_plan{{{{"a", 1}, {each}}, {{"a", each}, {each}}, {{"b", 0}, {each}}}}; });
+  compare(tests, "a hash and an equal of its own", [](int each) {
+    plan_of<named_item> plan{{{each % 2 == 0 ? "ALL" : "all", each}, {"own " + std::to_string(each), each}}};
+    plan.items.push_back({"All", each});
+    return plan;
+  });
+  compare(tests, "a hostile namespace",
+          [](int each) { return hostile::plan{{{{"all", 0}, each}, {{"own", each}, each}}}; });
+  compare(tests, "a copy in another order", [](int each) {
+    reversing_plan plan;
+    for (int i = 0; i != 7; ++i) plan.items.push_back({std::to_string(i % 2 == 0 ? i : i + each * 10), i});
+    return plan;
+  });
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  test::program tests(count, words);
+  rank = test::rank_of(MPI_COMM_WORLD);
+  ranks = test::size_of(MPI_COMM_WORLD);
+  indices(tests);
+  plans(tests);
+
+  tests.begin("a copy that shares its items");
+  sharing_plan shared;
+  shared.list->push_back({"all", 0});
+  const auto refused = test::outcome_of([&] { return dcp::dedup_tensors(shared, MPI_COMM_WORLD).list->size(); });
+  tests.check(refused.error == "invalid_argument: dcp: a copy of the plan shares its items: pass the plan by std::move",
+              refused.error);
+  tests.check(shared.list->size() == 1, "the plan was changed");
+  shared = dcp::dedup_tensors(std::move(shared), any_communicator{MPI_COMM_WORLD});
+  tests.check(shared.list->size() == (rank == 0 ? 1 : 0), "the result differs");
+
+  tests.begin("check_replicas in a hostile namespace");
+  hostile::plan same{{{{"all", 0}, 1}}};
+  const auto checked =
+      test::outcome_of([&] { return dcp::dedup_tensors(same, MPI_COMM_WORLD, {.check_replicas = true}).items.size(); });
+  tests.check(checked.value == (rank == 0 ? 1 : 0), checked.error);
+
+  // Still the one-machine function.
+  tests.begin("lists of plans, and {}");
+  const std::map<int, test::plan> by_rank{{0, {{{"a"}}}}, {1, {{{"a"}}}}};
+  tests.check(dcp::dedup_tensors(by_rank, {}).at(1).items.empty(), "a map of plans is a plan");
+  return tests.end();
+}
