@@ -660,12 +660,10 @@ concept tells_bytes = !std::is_void_v<decltype(access::storage_size(std::declval
 template <class Item>
 concept tells_data =
     !std::is_void_v<decltype(access::same_data(std::declval<const Item&>(), std::declval<const Item&>()))>;
-template <class Item, class Index = index_of<Item>>
-concept tells_hash =
-    requires(const Index& index) { write_item_traits<Item>::hash(index); } || detail::has_hash<Index>();
-template <class Item, class Index = index_of<Item>>
-concept tells_equality =
-    requires(const Index& a, const Index& b) { write_item_traits<Item>::equal(a, b); } || detail::has_equality<Index>();
+template <class Item>
+concept has_own_hash = requires(const index_of<Item>& index) { write_item_traits<Item>::hash(index); };
+template <class Item>
+concept has_own_equality = requires(const index_of<Item>& index) { write_item_traits<Item>::equal(index, index); };
 
 // Elements that are there before and after they are looked at.
 template <class Range>
@@ -730,14 +728,18 @@ consteval bool check_item() {
     static_assert(never<Item>,
                   "dcp: write_item_traits<Item>::index returns by value an index that dies at once: return a reference "
                   "into the item, a trivially copyable view such as std::string_view, or a std::tie");
-  else if constexpr (!tells_hash<Item>)
+  else if constexpr (!has_own_hash<Item> && !detail::has_hash<index_of<Item>>())
     static_assert(never<Item>,
                   "dcp: the index of a write item has no hash: specialise std::hash<Index>, or give "
                   "write_item_traits<Item> a `hash`");
-  else if constexpr (!tells_equality<Item>)
+  else if constexpr (!has_own_equality<Item> && !detail::has_equality<index_of<Item>>())
     static_assert(never<Item>,
                   "dcp: two indices of write items cannot be compared: give Index an operator==, or "
                   "write_item_traits<Item> an `equal`");
+  else if constexpr (has_own_equality<Item> && !has_own_hash<Item>)
+    static_assert(never<Item>,
+                  "dcp: write_item_traits<Item> has an `equal` and no `hash`: give it one that is the same for indices "
+                  "that are equal");
   else if constexpr (!tells_bytes<Item> && requires(Item& item) { item.storage_size(); })
     static_assert(never<Item>, "dcp: the member function storage_size() of a write item has to be const");
   else return true;
