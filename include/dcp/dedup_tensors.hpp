@@ -901,6 +901,16 @@ void append_index(std::string& text, const Index& index, std::size_t number) {
 
 // ------------------------------------------------------------------------------------------- reading the plans
 
+template <std::ranges::forward_range Range>
+constexpr std::uint64_t count_of(Range& range) {
+  const auto begin = std::ranges::begin(range);
+  const auto end = std::ranges::end(range);
+  if constexpr (std::ranges::random_access_range<Range>) return static_cast<std::uint64_t>(end - begin);
+  std::uint64_t count = 0;
+  for (auto at = begin; at != end; ++at) ++count;
+  return count;
+}
+
 // Where a plan's items are; nothing, if it has none.
 template <class Plan>
 const void* items_object(Plan& plan) {
@@ -926,13 +936,13 @@ class planned_items {
   using index_type = index_of<item_type>;
 
   explicit planned_items(Plans& plans) {
-    const auto count = static_cast<std::size_t>(std::ranges::distance(plans));
+    const auto count = static_cast<std::size_t>(detail::count_of(plans));
     std::vector<const void*> objects;
     objects.reserve(count);
     plans_.reserve(count);
     for (const plan_type& plan : plans) {
       const auto& items = access::items(plan);
-      const auto size = static_cast<std::uint64_t>(std::ranges::distance(items));
+      const std::uint64_t size = detail::count_of(items);
       if (size >= ~std::uint32_t{0} - size_)
         detail::raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
       size_ += static_cast<std::uint32_t>(size);

@@ -234,8 +234,7 @@ void append_value(std::string& bytes, const Value& value) {
     detail::append_bytes(bytes, value.fqn);
   } else if constexpr (equal_by_parts<Value>) {
     if constexpr (optional_like<Value>) detail::append_number(bytes, value.has_value() ? 1 : 0);
-    else if constexpr (std::ranges::forward_range<const Value>)
-      detail::append_number(bytes, static_cast<std::uint64_t>(std::ranges::distance(value)));
+    else if constexpr (std::ranges::forward_range<const Value>) detail::append_number(bytes, detail::count_of(value));
     detail::for_each_part(value, [&](const auto& part) { detail::append_value(bytes, part); });
   } else if constexpr (std::is_integral_v<Value> && sizeof(Value) <= sizeof(std::uint64_t)) {
     detail::append_number(bytes, static_cast<std::uint64_t>(value));
