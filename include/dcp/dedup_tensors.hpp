@@ -975,6 +975,17 @@ class planned_items {
   [[nodiscard]] decltype(auto) index(std::size_t plan, std::uint32_t position) const {
     return access::index(item(plan, position));
   }
+  // Has an index that will be compared soon loaded, if there is such an item.
+  void prefetch([[maybe_unused]] std::size_t plan, [[maybe_unused]] std::uint32_t position) const {
+#if defined(__GNUC__)
+    if constexpr (std::is_lvalue_reference_v<index_result<item_type>>) {
+      if (position >= size(plan)) return;
+      const auto* const at = reinterpret_cast<const char*>(std::addressof(index(plan, position)));
+      __builtin_prefetch(at);
+      if constexpr (sizeof(index_type) > 64) __builtin_prefetch(at + 64);  // a line of the cache
+    }
+#endif
+  }
   [[nodiscard]] std::uint64_t hash(std::size_t plan, std::uint32_t position) const {
     return access::hash<item_type, index_type>(index(plan, position));
   }
@@ -1149,9 +1160,12 @@ class duplicate_search {
     const std::uint32_t* like = numbers_.data() + like_;
     const std::uint32_t begin = position;
     const std::uint32_t end = items_.size(plan);
+    constexpr std::uint32_t ahead = 8;
     // (Past what is known, `like` is at items of this plan, before `position`.)
     for (; position != end; ++position, ++like) {
       const duplicate first = writer(*like);
+      items_.prefetch(plan, position + ahead);
+      items_.prefetch(first.keeper, first.position + ahead);
       if (!items_.same_index(plan, position, first)) break;
       find_redundant(plan, position, first);
       numbers_[known_ + position] = *like;
