@@ -329,8 +329,8 @@ class duplicates {
 /// Otherwise the result of `keep::first` is PyTorch's.
 ///
 /// Touches and copies no plan. Complexity: linear in the items, given a hash that tells the indices apart. Extra
-/// memory, at most: 16 bytes an item, 25 more an index, 40 a plan; 8 more an item if their container has no random
-/// access; for a policy 12 more an item and 50 more an index, and what it takes itself.
+/// memory, at most: 16 bytes an item, 24 more an index, 28 a plan (52 of a std::deque); 8 more an item if their
+/// container has no random access; for a policy 12 more an item and 50 more an index, and what it takes itself.
 /// Throws std::invalid_argument if two plans share one items object, if a policy names a plan that is no holder of an
 /// index, or not as many plans as there are shared indices, and if a storage_size is no number from 0 up;
 /// std::length_error for 2^32 - 1 items or more; conflict_error (see options); and what allocations and the user's
@@ -1024,8 +1024,7 @@ constexpr std::uint32_t mix(std::uint64_t hash) {
 
 // Finds the number of an index by its hash. Open addressing with linear probing. A slot of four bytes holds the number,
 // and above it what of the hash the slot's place does not tell: few other keys are ever looked at, the table stays
-// small in the cache, and as the hashes are kept in order, growing reads no key and computes no hash. (A template, so
-// that who includes this header and calls nothing does not wait for the compiler.)
+// small in the cache. (A template, so that who includes this header and calls nothing does not wait for the compiler.)
 template <class Number>
 class number_table {
  public:
@@ -1036,42 +1035,43 @@ class number_table {
 #endif
   }
 
-  // The number of the index with this hash of which `same(number)` is true; if there is none, the next number, which it
-  // gets.
+  // The number of the index with this hash of which `same(number)` is true; if there is none, `next`, which it gets.
   template <class Same>
-  Number find_or_enter(Number hash, const Same& same) {
+  Number find_or_enter(Number hash, Number next, const Same& same) {
     std::size_t at = hash & mask_;
     for (; slots_[at] != 0; at = (at + 1) & mask_) {
       if (((slots_[at] ^ hash) & ~mask_) != 0) continue;
       const Number number = (slots_[at] & mask_) - 1;
-      if (hashes_[number] == hash && same(number)) return number;
+      if (same(number)) return number;
     }
-    const auto number = static_cast<Number>(hashes_.size());
-    hashes_.push_back(hash);
-    slots_[at] = (hash & ~mask_) | (number + 1);
-    if (hashes_.size() > slots_.size() / 8 * 5) grow();
-    return number;
+    slots_[at] = (hash & ~mask_) | (next + 1);
+    return next;
   }
 
- private:
-  void grow() {
-    const std::size_t size = slots_.size() * 2;
+  // To be called after each entry: grows if it is full, to what `left` more could need. Fourfold at most: whatever
+  // follows, a number costs no more than 24 bytes here.
+  template <class HashOf>
+  void grow_past(Number count, std::size_t left, const HashOf& hash_of) {
+    if (count <= room_in(slots_.size())) return;
+    const std::size_t size = slots_.size() * (count + left <= room_in(slots_.size() * 2) ? 2 : 4);
     slots_ = {};  // before there are more: at the peak there is one table
     slots_.resize(size);
     mask_ = static_cast<Number>(size - 1);
-    Number number = 0;
-    for (const Number hash : hashes_) {
-      constexpr std::size_t ahead = 16;
-      if (number + ahead < hashes_.size()) prefetch(hashes_[number + ahead]);
+    for (Number number = 0; number != count;) {
+      constexpr Number ahead = 16;
+      if (number + ahead < count) prefetch(hash_of(number + ahead));
+      const Number hash = hash_of(number);
       std::size_t at = hash & mask_;
       while (slots_[at] != 0) at = (at + 1) & mask_;
       slots_[at] = (hash & ~mask_) | ++number;
     }
   }
 
+ private:
+  static constexpr std::size_t room_in(std::size_t slots) { return slots / 16 * 11; }
+
   std::vector<Number> slots_ = std::vector<Number>(64);  // 0, or a number + 1 and the upper bits of its hash
   Number mask_ = 63;
-  std::vector<Number> hashes_;  // by number
 };
 
 // Numbers the distinct indices in the order in which they first occur, and finds the items that are not the first of
@@ -1084,6 +1084,7 @@ class duplicate_search {
     found_.resize(items.size());
     numbers_.resize(items.size());
     starts_.reserve(items.plans());
+    result_.plans_.reserve(items.plans());
     for (std::uint32_t plan = 0; plan != items.plans(); ++plan) search(plan);
   }
 
@@ -1106,7 +1107,8 @@ class duplicate_search {
   }
 
   // The item that writes the index of this number, as `keeper` and `position`. At first it is where the index first
-  // occurs. Every item is either that or redundant: so one array has room for both, these from its end.
+  // occurs, and `keeper_position` is its hash: the table grows without reading a key. Every item is either that or
+  // redundant: so one array has room for both, these from its end.
   [[nodiscard]] const duplicate& writer(std::size_t number) const { return found_[found_.size() - 1 - number]; }
   [[nodiscard]] bool is_writer(std::uint32_t plan, std::uint32_t position, std::uint32_t number) const {
     return writer(number).keeper == plan && writer(number).position == position;
@@ -1183,6 +1185,7 @@ class duplicate_search {
     for (std::uint32_t i = 0; i != count; ++i) {
       hashes[i] = detail::mix(items_.hash(plan, position + i));
       table_.prefetch(hashes[i]);
+      has_empty_ |= items_.writes_nothing(plan, position + i);  // here, so that these loads overlap too
     }
     for (std::uint32_t i = 0; i != count; ++i) look_up(plan, position + i, hashes[i]);
     return position + count;
@@ -1190,11 +1193,14 @@ class duplicate_search {
 
   void look_up(std::uint32_t plan, std::uint32_t position, std::uint32_t hash) {
     const auto next = static_cast<std::uint32_t>(distinct_);
-    const std::uint32_t number = table_.find_or_enter(
-        hash, [&](std::uint32_t other) { return items_.same_index(plan, position, writer(other)); });
+    const std::uint32_t number = table_.find_or_enter(hash, next, [&](std::uint32_t other) {
+      return writer(other).keeper_position == hash && items_.same_index(plan, position, writer(other));
+    });
     numbers_[known_ + position] = number;
     if (number == next) {
-      set_writer(distinct_++, {position, plan, items_.writes_nothing(plan, position) ? 1U : 0U});
+      set_writer(distinct_++, {position, plan, hash});
+      table_.grow_past(next + 1, items_.size() - redundant_ - distinct_,
+                       [&](std::uint32_t each) { return writer(each).keeper_position; });
       ++like_;  // another chunk of the same tensor, it may be: the next item can be alike all the same
     } else {
       const duplicate first = writer(number);
@@ -1203,9 +1209,9 @@ class duplicate_search {
     }
   }
 
-  // `first` has in its `keeper_position` whether it writes nothing.
   void find_redundant(std::uint32_t plan, std::uint32_t position, const duplicate& first) {
-    if (first.keeper_position != 0 && !items_.writes_nothing(plan, position)) keeps_empty_ = true;
+    if (has_empty_ && items_.writes_nothing(first.keeper, first.position) && !items_.writes_nothing(plan, position))
+      keeps_empty_ = true;
     add_redundant(position, first);
   }
   void add_redundant(std::uint32_t position, const duplicate& writes) {
@@ -1220,6 +1226,7 @@ class duplicate_search {
   unset_vector<duplicate> found_;  // the redundant items, and from the end the writers
   std::size_t redundant_ = 0;
   std::size_t distinct_ = 0;
+  bool has_empty_ = false;  // an item that was looked up writes nothing
   bool keeps_empty_ = false;
   unset_vector<std::uint32_t> numbers_;  // of the items in those plans that had a new index (or in all), in order
   std::size_t known_ = 0;                // how many there are, without the plan at hand
