@@ -19,4 +19,5 @@ set label 'floor' at graph 0.995, first 1 right offset 0,0.5 tc rgb '#444444'
 contender(name) = sprintf("< grep '^ready-made,' %s | grep ',%s,'", csv, name)
 plot contender('find_duplicates') using 5:xtic(2) lc rgb '#0b6e4f' title 'dcp::find\_duplicates', \
      contender('absl::flat_hash_set') using 5 lc rgb '#c9a227' title 'absl::flat\_hash\_set', \
-     contender('std::unordered_set') using 5 lc rgb '#b0b7c3' title 'std::unordered\_set'
+     contender('std::unordered_set') using 5 lc rgb '#b0b7c3' title 'std::unordered\_set', \
+     contender('limit') using 5 lc rgb '#444444' title 'the limit of the work'

@@ -1,5 +1,5 @@
 // The plan lists that the benchmark measures: 1,152 items a rank, as a Llama of 32 layers with its optimizer state
-// plans them, in four parallel layouts; for the ready-made types and for types of a caller's own.
+// plans them, in five parallel layouts; for the ready-made types and for types of a caller's own.
 
 #ifndef DCP_BENCHMARK_LAYOUTS_HPP
 #define DCP_BENCHMARK_LAYOUTS_HPP
@@ -18,6 +18,7 @@ struct layout {
   std::string name;
   std::size_t replicas;
   std::size_t shards;
+  bool common_scalars = true;  // or each shard has its own
 };
 
 /// A caller's own types: a flat key with a plain hash over std::hash, little else in an item.
@@ -52,7 +53,8 @@ inline own_item make_item(own_plan&, std::string name, std::optional<std::int64_
 inline std::vector<dcp::WriteItem>& items_of(dcp::SavePlan& plan) { return plan.items; }
 inline std::vector<own_item>& items_of(own_plan& plan) { return plan.writes; }
 
-/// A quarter of the items are scalars that all ranks have; the others are chunks that the replicas of a shard have.
+/// A quarter of the items are scalars, which all ranks have; the others are chunks that the replicas of a shard have.
+/// Without common scalars and replicas every index is one plan's alone.
 template <class Plan>
 std::vector<Plan> make_plans(const layout& like) {
   constexpr const char* weights[] = {"attention.wq",    "attention.wk",    "attention.wv",
@@ -69,7 +71,8 @@ std::vector<Plan> make_plans(const layout& like) {
           items_of(plan).push_back(make_item(plan, name, row));
           items_of(plan).push_back(make_item(plan, "optim.state." + name + ".exp_avg", row));
           items_of(plan).push_back(make_item(plan, "optim.state." + name + ".exp_avg_sq", row));
-          items_of(plan).push_back(make_item(plan, "optim.state." + name + ".step", {}));
+          const std::string step = "optim.state." + name + ".step";
+          items_of(plan).push_back(like.common_scalars ? make_item(plan, step, {}) : make_item(plan, step, row));
         }
       plans.push_back(std::move(plan));
     }
