@@ -1054,7 +1054,7 @@ class number_table {
   void grow_past(Number count, std::size_t left, const HashOf& hash_of) {
     if (count <= room_in(slots_.size())) return;
     const std::size_t size = slots_.size() * (count + left <= room_in(slots_.size() * 2) ? 2 : 4);
-    slots_ = {};  // before there are more: at the peak there is one table
+    slots_ = std::vector<Number>();  // gives it back, as {} would not: at the peak there is one table
     slots_.resize(size);
     mask_ = static_cast<Number>(size - 1);
     for (Number number = 0; number != count;) {
