@@ -1090,6 +1090,9 @@ class duplicate_search {
 
   [[nodiscard]] std::size_t distinct() const { return distinct_; }
 
+  // Whether one of the items writes nothing, if all were numbered.
+  [[nodiscard]] bool has_empty() const { return has_empty_; }
+
   // Whether an item that writes something, or may, is redundant to one that writes nothing.
   [[nodiscard]] bool keeps_empty() const { return keeps_empty_; }
 
@@ -1171,6 +1174,7 @@ class duplicate_search {
       if (!items_.same_index(plan, position, first)) break;
       find_redundant(plan, position, first);
       numbers_[known_ + position] = *like;
+      if (number_all_) has_empty_ |= items_.writes_nothing(plan, position);
     }
     like_ += position - begin;
     return position;
@@ -1241,10 +1245,14 @@ template <class Items>
 class holder_lists {
  public:
   holder_lists(const Items& items, const duplicate_search<Items>& search)
-      : items_(items), begins_(search.distinct() + 1), is_written_(search.distinct()), first_(search.distinct()) {
+      : items_(items),
+        has_empty_(search.has_empty()),
+        begins_(search.distinct() + 1),
+        is_written_(search.distinct()),
+        first_(search.distinct()) {
     search.for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
       const bool is_new = begins_[number + 1]++ == 0;
-      const bool is_written = !is_written_[number] && !items.writes_nothing(plan, position);
+      const bool is_written = has_empty_ && !is_written_[number] && !items.writes_nothing(plan, position);
       if (is_new || is_written) first_[number] = {plan, position};
       if (is_written) is_written_[number] = true;
     });
@@ -1269,11 +1277,12 @@ class holder_lists {
 
   // Not, if an item writes nothing where another of its index does.
   [[nodiscard]] bool may_write(std::uint32_t plan, std::uint32_t position, std::uint32_t number) const {
-    return !is_written_[number] || !items_.writes_nothing(plan, position);
+    return !has_empty_ || !is_written_[number] || !items_.writes_nothing(plan, position);
   }
 
  private:
   const Items& items_;
+  const bool has_empty_;               // if not, no item is asked: most would have to be loaded for it
   std::vector<std::uint32_t> begins_;  // of each index's part of `plans_`
   std::vector<std::uint32_t> ends_;
   std::vector<std::uint32_t> plans_;
