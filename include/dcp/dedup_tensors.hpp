@@ -911,14 +911,21 @@ constexpr std::uint64_t count_of(Range& range) {
   return count;
 }
 
+// Where a plan's first item is; nothing, if it has none.
+template <class Plan>
+const void* first_item(Plan& plan) {
+  auto&& items = access::items(plan);
+  const auto first = std::ranges::begin(items);
+  return first == std::ranges::end(items) ? nullptr : static_cast<const void*>(std::addressof(*first));
+}
+
 // Where a plan's items are; nothing, if it has none.
 template <class Plan>
 const void* items_object(Plan& plan) {
-  auto&& items = access::items(plan);
-  const auto first = std::ranges::begin(items);
-  if (first == std::ranges::end(items)) return nullptr;
-  if constexpr (std::is_lvalue_reference_v<items_result<Plan>>) return std::addressof(items);
-  else return std::addressof(*first);
+  const void* const first = detail::first_item(plan);
+  if constexpr (std::is_lvalue_reference_v<items_result<Plan>>)
+    if (first != nullptr) return std::addressof(access::items(plan));
+  return first;
 }
 
 inline void refuse_shared(std::vector<const void*>& objects, const char* message) {
@@ -1460,14 +1467,6 @@ Plans copy_what_stays(const Plans& plans, const duplicates& found) {
   return result;
 }
 
-// Moves before it erases, as to move a std::deque can throw. (In a function of its own, so that it is moved once.)
-template <class Plans>
-Plans move_without(Plans&& plans, const duplicates& found) {
-  Plans result(std::move(plans));
-  detail::erase_from(result, found);
-  return result;
-}
-
 // ----------------------------------------------------------------------------------------------- the log's text
 
 // What one plan loses. `left` counts what all plans lose and is not in the text yet.
@@ -1525,6 +1524,24 @@ duplicates decide(Plans& plans, const options& settings, const source_location& 
   if (settings.log && !found.empty())
     settings.log({log_level::info, detail::removal_message(items, found, settings.log.max_message()), where});
   return found;
+}
+
+// Moves before it erases, as to move a std::deque can throw.
+template <class Plans>
+Plans move_without_duplicates(Plans& plans, const options& settings, const source_location& where) {
+  const duplicates found = detail::decide(std::as_const(plans), settings, where);
+  std::vector<const void*> first_items;
+  for (const auto& plan : plans) first_items.push_back(detail::first_item(plan));
+  Plans result(std::move(plans));
+  std::size_t number = 0;
+  bool is_moved = true;
+  for (const auto& plan : result) is_moved = detail::first_item(plan) == first_items[number++] && is_moved;
+  if (is_moved) {
+    detail::erase_from(result, found);
+  } else {  // To move was to copy, and the copy can have another order.
+    detail::erase_from(result, detail::decide(std::as_const(result), {.keep = settings.keep}, where));
+  }
+  return result;
 }
 
 template <class Plans>
@@ -1597,7 +1614,7 @@ std::remove_cvref_t<Plans> dedup_tensors(Plans&& plans, const options& settings,
     if constexpr (!in_place) {
       return detail::copy_without_duplicates(plans, settings, where);
     } else if constexpr (!std::is_nothrow_move_constructible_v<Value>) {
-      return detail::move_without(std::move(plans), detail::decide(std::as_const(plans), settings, where));
+      return detail::move_without_duplicates(plans, settings, where);
     } else {
       detail::erase_from(plans, detail::decide(std::as_const(plans), settings, where));
       return std::move(plans);
