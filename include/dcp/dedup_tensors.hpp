@@ -668,10 +668,12 @@ concept has_own_equality = requires(const index_of<Item>& index) { write_item_tr
 // Elements that are there before and after they are looked at.
 template <class Range>
 concept holds_elements = std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
-// A container that owns its elements passes its own constness on to them; a span or a vector of pointers does not.
+// A container that owns its elements passes its own constness on to them; a span or a handle does not.
 template <class Range>
-concept owns_elements = std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<const Range>>> &&
-                        !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>;
+concept keeps_const = std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<const Range>>>;
+template <class Range>
+concept owns_elements =
+    keeps_const<Range> && !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>;
 template <class Result>
 concept changeable_result = std::is_lvalue_reference_v<Result> && !std::is_const_v<std::remove_reference_t<Result>>;
 
@@ -802,7 +804,8 @@ consteval bool check_returnable() {
                   "them, such as std::vector<Plan>, and no span, view, array or initializer_list; or call "
                   "erase_duplicates");
   else if constexpr (!detail::check_changeable<Plans>()) return false;
-  else if constexpr (Copies && changeable_result<items_result<const plan_of<Plans>>>)
+  else if constexpr (Copies &&
+                     (changeable_result<items_result<const plan_of<Plans>>> || !keeps_const<items_of<plan_of<Plans>>>))
     static_assert(never<Plans>,
                   "dcp: the items of a plan cannot be changed or are not owned by it, and a copy would share them: "
                   "pass the plans by std::move, or let save_plan_traits<Plan>::items return const items for a const "
@@ -919,11 +922,12 @@ const void* first_item(Plan& plan) {
   return first == std::ranges::end(items) ? nullptr : static_cast<const void*>(std::addressof(*first));
 }
 
-// Where a plan's items are; nothing, if it has none.
+// Where a plan's items are; nothing, if it has none. (Containers that copy when they are written to, as Qt's, may show
+// the same elements and share nothing.)
 template <class Plan>
 const void* items_object(Plan& plan) {
   const void* const first = detail::first_item(plan);
-  if constexpr (std::is_lvalue_reference_v<items_result<Plan>>)
+  if constexpr (std::is_lvalue_reference_v<items_result<Plan>> && keeps_const<items_of<Plan>>)
     if (first != nullptr) return std::addressof(access::items(plan));
   return first;
 }
