@@ -1414,7 +1414,9 @@ void erase_items(Items& items, std::span<const duplicate> redundant) {
       std::uint32_t begin = end;
       for (; !redundant.empty() && redundant.back().position + 1 == begin; --begin)
         redundant = redundant.first(redundant.size() - 1);
-      items.erase(at(begin), at(end));
+      if constexpr (requires { items.erase(at(begin), at(end)); }) items.erase(at(begin), at(end));
+      else
+        for (std::uint32_t position = end; position != begin; --position) items.erase(at(position - 1));
     }
   } else {
     auto item = [&] {
