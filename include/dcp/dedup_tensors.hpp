@@ -1381,13 +1381,14 @@ template <class Items>
 void close_up(Items& items, std::span<const duplicate> redundant) {
   auto out = items.begin();
   std::uint32_t position = 0;
-  for (auto item = items.begin(); item != items.end(); ++item, ++position) {
+  for (auto item = items.begin(); item != items.end(); ++item) {
     if (!redundant.empty() && redundant.front().position == position) {
       redundant = redundant.subspan(1);
     } else {
       if (out != item) *out = std::move(*item);
       ++out;
     }
+    ++position;
   }
   items.erase(out, items.end());
   // What replicas held is most of a job's plans. Given back plan by plan, it is still in the cache when the allocator
