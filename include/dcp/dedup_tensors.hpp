@@ -434,14 +434,16 @@ struct parts_of<Optional> {
   using type = type_list<decltype(*std::declval<const Optional&>())>;
 };
 template <std::ranges::forward_range Range>
-  requires(!std::is_array_v<Range> &&
+  requires(!std::is_array_v<Range> && !optional_like<Range> &&       // (a std::optional is a range too, in C++26)
            !std::same_as<std::ranges::range_value_t<Range>, Range>)  // (a std::filesystem::path has paths)
 struct parts_of<Range> {
   using type = type_list<std::ranges::range_value_t<Range>>;
 };
 
+// Not a variant: it has one of them, and to ask for it would want <variant>.
 template <class Whole>
-concept has_parts = !std::same_as<typename parts_of<Whole>::type, type_list<>>;
+concept has_parts = !std::same_as<typename parts_of<Whole>::type, type_list<>> &&
+                    !requires(const Whole& value) { value.valueless_by_exception(); };
 
 template <class Whole, class Predicate>
 consteval bool all_parts(Predicate predicate) {
