@@ -476,6 +476,14 @@ consteval bool has_hash() {
   else return detail::all_parts<Index>([]<class Part>(type_list<Part>) { return detail::has_hash<Part>(); });
 }
 
+// By `==`, or, where that is missing, part by part: a std::span has none.
+template <class Index>
+consteval bool is_comparable() {
+  if constexpr (detail::has_equality<Index>()) return true;
+  else if constexpr (!has_parts<Index> || requires { typename Index::hasher; }) return false;
+  else return detail::all_parts<Index>([]<class Part>(type_list<Part>) { return detail::is_comparable<Part>(); });
+}
+
 // Text, or a list of numbers, would be compared by its address.
 template <class Index>
 consteval bool has_no_bare_text() {
@@ -573,8 +581,19 @@ struct access {
   }
   template <class Item, class Index>
   static constexpr bool equal(const Index& a, const Index& b) {
-    if constexpr (requires { write_item_traits<Item>::equal(a, b); }) return write_item_traits<Item>::equal(a, b);
-    else return static_cast<bool>(a == b);
+    if constexpr (requires { write_item_traits<Item>::equal(a, b); }) {
+      return static_cast<bool>(write_item_traits<Item>::equal(a, b));
+    } else if constexpr (detail::has_equality<Index>()) {
+      return static_cast<bool>(a == b);
+    } else if constexpr (optional_like<Index>) {
+      return a.has_value() ? b.has_value() && access::equal<type_list<>>(*a, *b) : !b.has_value();
+    } else if constexpr (std::ranges::forward_range<const Index>) {
+      return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return access::equal<type_list<>>(x, y); });
+    } else {
+      return [&]<std::size_t... At>(std::index_sequence<At...>) {
+        return (access::equal<type_list<>>(std::get<At>(a), std::get<At>(b)) && ...);
+      }(std::make_index_sequence<std::tuple_size_v<Index>>());
+    }
   }
 
   template <class Item>
@@ -736,7 +755,7 @@ consteval bool check_item() {
     static_assert(never<Item>,
                   "dcp: the index of a write item has no hash: specialise std::hash<Index>, or give "
                   "write_item_traits<Item> a `hash`");
-  else if constexpr (!has_own_equality<Item> && !detail::has_equality<index_of<Item>>())
+  else if constexpr (!has_own_equality<Item> && !detail::is_comparable<index_of<Item>>())
     static_assert(never<Item>,
                   "dcp: two indices of write items cannot be compared: give Index an operator==, or "
                   "write_item_traits<Item> an `equal`");
