@@ -5,12 +5,9 @@
 
 #include <dcp/balanced.hpp>
 #include <dcp/console_logger.hpp>
+#include <dcp/coverage.hpp>
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
-#if __has_include(<dcp/coverage.hpp>)
-#include <dcp/coverage.hpp>
-#define DEDUP_PLANS_CHECKS_COVERAGE
-#endif
 
 #include <algorithm>
 #include <cstddef>
@@ -387,7 +384,6 @@ void print_names(const char* title, const std::vector<std::string>& lines) {
 
 // -------------------------------------------------------------------------------------------------------------- the job
 
-#if defined(DEDUP_PLANS_CHECKS_COVERAGE)
 /// The lines of the items concerned, of the first tensors that are not written exactly once.
 std::string describe(const dcp::coverage_report& report, const plan_dump::Dump& dump, const std::string& file) {
   std::string text;
@@ -401,7 +397,6 @@ std::string describe(const dcp::coverage_report& report, const plan_dump::Dump& 
   text.pop_back();
   return text;
 }
-#endif
 
 void run(const plan_dump::Arguments& arguments) {
   plan_dump::Dump dump = plan_dump::parse(plan_dump::read_bytes(arguments.file), arguments.file);
@@ -430,11 +425,9 @@ void run(const plan_dump::Arguments& arguments) {
     removed = removed_names(dump.plans, found, width);
     any_removed = !found.empty();
     if (arguments.balanced && !limit) limit = largest(outcomes.back().loads);  // no choice: no policy was asked
-#if defined(DEDUP_PLANS_CHECKS_COVERAGE)
     if (arguments.check)
       if (const dcp::coverage_report report = dcp::check_coverage(dump.plans); !report.empty())
         throw std::runtime_error(describe(report, dump, arguments.file));
-#endif
     dump.plans = dcp::dedup_tensors(
         std::move(dump.plans),
         {.log = arguments.log ? dcp::console_logger(dcp::logger::unlimited) : dcp::logger(), .keep = arguments.keep()});
