@@ -104,7 +104,8 @@ struct
 /// Complexity, for the n chunks of a tensor of d dimensions: that of sorting them, once for each dimension, where they
 /// share whole faces with their neighbours, as in the grids of parallel trainers. Whatever the chunks, O(n log n) for a
 /// given d, and never more than O(n min(n, 2^d) d^2 log n). A tensor that is not whole takes up to d + 1 times as long.
-/// Extra memory: about 200 bytes an item, and 16 more a dimension, or 80 where few faces are shared.
+/// Extra memory: about 200 bytes an item, and 16 more a dimension, or 80 where few faces are shared; some 300 bytes of
+/// stack a dimension.
 /// Throws what find_duplicates throws.
 template <class Plans>
 [[nodiscard]] coverage_report check_coverage(const Plans& plans);
@@ -382,8 +383,7 @@ class planned_tensors {
 
 inline std::string faulty_tensor::what() const {
   constexpr const char* faults[] = {
-      " is no chunk: it has numbers, or a count of elements, that are negative or 2^63 or more, or of different "
-      "dimensions",
+      " is no chunk: numbers negative, 2^63 or more (or so many elements), or of different dimensions",
       " is told to be of a tensor of another size",
       " is told to be of another dtype",
       " is not within the tensor",
