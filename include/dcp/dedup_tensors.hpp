@@ -141,7 +141,8 @@ class logger {
   template <class Function>
     requires(!std::same_as<std::remove_cvref_t<Function>, logger>)
   logger(Function&& function, std::size_t max_message = unlimited) : max_message_(max_message) {
-    constexpr bool fits = std::constructible_from<std::function<void(const log_record&)>, Function>;
+    constexpr bool fits = std::is_copy_constructible_v<std::decay_t<Function>> &&
+                          std::constructible_from<std::function<void(const log_record&)>, Function>;
     static_assert(fits, "dcp: a logger is a copyable callable that takes a `const dcp::log_record&`");
     if constexpr (fits) function_ = std::forward<Function>(function);
   }
@@ -208,7 +209,8 @@ class keep_policy {
   template <class Function>
     requires(!std::same_as<std::remove_cvref_t<Function>, keep_policy>)
   keep_policy(Function&& function) {
-    constexpr bool fits = std::constructible_from<choice, Function>;
+    constexpr bool fits =
+        std::is_copy_constructible_v<std::decay_t<Function>> && std::constructible_from<choice, Function>;
     static_assert(fits,
                   "dcp: a keep policy is a copyable callable that takes a `const dcp::shared_indices&` and returns a "
                   "std::vector<std::uint32_t>");
@@ -358,8 +360,8 @@ void erase_duplicates(Plans&& plans, const duplicates& found);
 /// shares its items with the original, as pointers to plans do. An rvalue is worked on in place and returned, and no
 /// item is copied; what throws does so before the first change, as long as moving an item does not.
 template <class Plans>
-[[nodiscard]] std::remove_cvref_t<Plans> dedup_tensors(Plans&& plans, const options& settings = {},
-                                                       source_location where = source_location::current());
+[[nodiscard]] std::decay_t<Plans> dedup_tensors(Plans&& plans, const options& settings = {},
+                                                source_location where = source_location::current());
 
 // ============================================================================================= the machinery
 //
@@ -1635,7 +1637,7 @@ void erase_duplicates(Plans&& plans, const duplicates& found) {
 }
 
 template <class Plans>
-std::remove_cvref_t<Plans> dedup_tensors(Plans&& plans, const options& settings, source_location where) {
+std::decay_t<Plans> dedup_tensors(Plans&& plans, const options& settings, source_location where) {
   using Value = std::remove_cvref_t<Plans>;
   constexpr bool in_place = !std::is_lvalue_reference_v<Plans> && !std::is_const_v<std::remove_reference_t<Plans>>;
   if constexpr (detail::check_returnable<Value, !in_place>()) {
