@@ -2,12 +2,9 @@
 
 #include <dcp/dedup_tensors.hpp>
 
-#include <array>
 #include <cstddef>
 #include <initializer_list>
-#include <list>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +16,37 @@ using test::lines;
 using test::plans_of;
 
 namespace {
+
+struct rank {
+  std::string host;
+  test::plan plan;
+};
+
+// A view: it owns nothing, and shows the plans of what it is made from.
+class plans_of_ranks {
+ public:
+  class iterator {
+   public:
+    using value_type = test::plan;
+    using difference_type = std::ptrdiff_t;
+    iterator() = default;
+    explicit iterator(rank* at) : at_(at) {}
+    test::plan& operator*() const { return at_->plan; }
+    iterator& operator++() { return ++at_, *this; }
+    iterator operator++(int) { return iterator(at_++); }
+    bool operator==(const iterator&) const = default;
+
+   private:
+    rank* at_ = nullptr;
+  };
+
+  explicit plans_of_ranks(std::vector<rank>& ranks) : ranks_(ranks) {}
+  [[nodiscard]] iterator begin() const { return iterator(ranks_.data()); }
+  [[nodiscard]] iterator end() const { return iterator(ranks_.data() + ranks_.size()); }
+
+ private:
+  std::span<rank> ranks_;
+};
 
 const lines before{"a b", "b c", "x c"};
 const lines after{"a b", "c", "x"};
@@ -58,14 +86,11 @@ TEST_CASE("plans behind pointers, plain and smart, are deduplicated in place") {
   REQUIRE(test::keys_of(std::vector{*shared[0], *shared[1], *shared[2]}) == after);
 }
 
+// (Not a view of <ranges>: with libstdc++, Clang 14 knows none.)
 TEST_CASE("plans in a view of others are deduplicated in place") {
-  struct rank {
-    std::string host;
-    test::plan plan;
-  };
-  std::list<rank> ranks;
+  std::vector<rank> ranks;
   for (const test::plan& each : plans_of(before)) ranks.push_back({"host", each});
-  const auto view = std::views::transform(ranks, &rank::plan);
+  const plans_of_ranks view(ranks);
 
   dcp::erase_duplicates(view, dcp::find_duplicates(view));
 
@@ -76,7 +101,7 @@ TEST_CASE("plans in a view of others are deduplicated in place") {
 
 TEST_CASE("the plans of some ranks are deduplicated in place, and the others left alone") {
   auto plans = plans_of({"a", "a b", "b c"});
-  const auto some = std::views::drop(plans, 1);
+  const auto some = std::span(plans).subspan(1);
 
   dcp::erase_duplicates(some, dcp::find_duplicates(some));
 

@@ -1,0 +1,20 @@
+// dcp: plans that cannot be copied are passed by std::move
+#include <dcp/dedup_tensors.hpp>
+
+#include <memory>
+
+struct item {
+  std::string index;
+};
+
+struct plan {
+  std::vector<std::unique_ptr<item>> items;
+};
+
+std::vector<plan> once(std::vector<plan> plans) {
+#if defined(DCP_FIXED)
+  return dcp::dedup_tensors(std::move(plans));
+#else
+  return dcp::dedup_tensors(plans);
+#endif
+}

@@ -1,0 +1,20 @@
+// dcp: the items of a plan cannot be changed or are not owned by it, and a copy would share them
+#include <dcp/dedup_tensors.hpp>
+
+#include <memory>
+
+struct item {
+  std::string index;
+};
+
+struct plan {
+  std::vector<item> items;
+};
+
+using pointers = std::vector<std::shared_ptr<plan>>;
+
+#if defined(DCP_FIXED)
+pointers once(pointers plans) { return dcp::dedup_tensors(std::move(plans)); }
+#else
+pointers once(const pointers& plans) { return dcp::dedup_tensors(plans); }
+#endif

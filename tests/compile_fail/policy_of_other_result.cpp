@@ -1,0 +1,10 @@
+// dcp: a keep policy is a copyable callable that takes a `const dcp::shared_indices&`
+#include <dcp/dedup_tensors.hpp>
+
+#if defined(DCP_FIXED)
+std::vector<std::uint32_t> keep(const dcp::shared_indices& shared);
+#else
+std::vector<int> keep(const dcp::shared_indices& shared);
+#endif
+
+dcp::options once() { return {.keep = keep}; }
