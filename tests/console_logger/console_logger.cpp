@@ -167,6 +167,8 @@ TEST_CASE("the console logger names the file without its folders") {
   REQUIRE(file_for("/home/a b/src/save.cpp") == "save.cpp");
   REQUIRE(file_for("src/save.cpp") == "save.cpp");
   REQUIRE(file_for("save.cpp") == "save.cpp");
+  REQUIRE(file_for(R"(C:\src\save.cpp)") == "save.cpp");
+  REQUIRE(file_for(R"(C:\src/deep\save.cpp)") == "save.cpp");
 }
 
 TEST_CASE("the console logger names each level as Python does") {

@@ -30,7 +30,7 @@ struct bare_tensor {
 // Its == compares element by element, and gives a tensor.
 struct elementwise_tensor {
   int data = 0;
-  friend elementwise_tensor operator==(const elementwise_tensor& a, const elementwise_tensor& b) {
+  [[maybe_unused]] friend elementwise_tensor operator==(const elementwise_tensor& a, const elementwise_tensor& b) {
     return {a.data == b.data ? 1 : 0};
   }
 };
@@ -40,17 +40,17 @@ struct tensor {
   friend bool operator==(const tensor&, const tensor&) = default;
 };
 
-// Its == is there and deleted, for lack of that of a member.
+// Its == is there and deleted, as a defaulted one is for lack of that of a member.
 struct holder_of_bare {
   std::string index;
   bare_tensor data;
-  friend bool operator==(const holder_of_bare&, const holder_of_bare&) = default;
+  friend bool operator==(const holder_of_bare&, const holder_of_bare&) = delete;
 };
 
 struct elementwise_item {
   std::string index;
   elementwise_tensor data;
-  friend elementwise_tensor operator==(const elementwise_item& a, const elementwise_item& b) {
+  [[maybe_unused]] friend elementwise_tensor operator==(const elementwise_item& a, const elementwise_item& b) {
     return a.data == b.data;
   }
 };
