@@ -22,44 +22,49 @@ struct item {
 
 inline item the_item{"a"};
 
+template <class Item>
+class item_iterator {
+ public:
+  using value_type = item;
+  using difference_type = std::int64_t;
+  using reference = Item&;
+  using pointer = Item*;
+  using iterator_category = std::random_access_iterator_tag;
+
+  item_iterator() = default;
+  explicit item_iterator(difference_type at) : at_(at) {}
+
+  reference operator*() const { return the_item; }
+  pointer operator->() const { return &the_item; }
+  reference operator[](difference_type) const { return the_item; }
+  item_iterator& operator++() { return *this += 1; }
+  item_iterator& operator--() { return *this -= 1; }
+  item_iterator operator++(int) { return item_iterator(at_++); }
+  item_iterator operator--(int) { return item_iterator(at_--); }
+  item_iterator& operator+=(difference_type by) {
+    at_ += by;
+    return *this;
+  }
+  item_iterator& operator-=(difference_type by) { return *this += -by; }
+  friend item_iterator operator+(item_iterator it, difference_type by) { return it += by; }
+  friend item_iterator operator+(difference_type by, item_iterator it) { return it += by; }
+  friend item_iterator operator-(item_iterator it, difference_type by) { return it -= by; }
+  friend difference_type operator-(item_iterator a, item_iterator b) { return a.at_ - b.at_; }
+  friend auto operator<=>(const item_iterator&, const item_iterator&) = default;
+
+ private:
+  difference_type at_ = 0;
+};
+
 class items {
  public:
-  class iterator {
-   public:
-    using value_type = item;
-    using difference_type = std::int64_t;
-    using reference = item&;
-    using pointer = item*;
-    using iterator_category = std::random_access_iterator_tag;
-
-    iterator() = default;
-    explicit iterator(difference_type at) : at_(at) {}
-
-    reference operator*() const { return the_item; }
-    pointer operator->() const { return &the_item; }
-    reference operator[](difference_type) const { return the_item; }
-    iterator& operator++() { return *this += 1; }
-    iterator& operator--() { return *this -= 1; }
-    iterator operator++(int) { return iterator(at_++); }
-    iterator operator--(int) { return iterator(at_--); }
-    iterator& operator+=(difference_type by) {
-      at_ += by;
-      return *this;
-    }
-    iterator& operator-=(difference_type by) { return *this += -by; }
-    friend iterator operator+(iterator it, difference_type by) { return it += by; }
-    friend iterator operator+(difference_type by, iterator it) { return it += by; }
-    friend iterator operator-(iterator it, difference_type by) { return it -= by; }
-    friend difference_type operator-(iterator a, iterator b) { return a.at_ - b.at_; }
-    friend auto operator<=>(const iterator&, const iterator&) = default;
-
-   private:
-    difference_type at_ = 0;
-  };
+  using iterator = item_iterator<item>;
 
   explicit items(std::int64_t count) : count_(count) {}
-  [[nodiscard]] iterator begin() const { return iterator(0); }
-  [[nodiscard]] iterator end() const { return iterator(count_); }
+  [[nodiscard]] iterator begin() { return iterator(0); }
+  [[nodiscard]] iterator end() { return iterator(count_); }
+  [[nodiscard]] item_iterator<const item> begin() const { return item_iterator<const item>(0); }
+  [[nodiscard]] item_iterator<const item> end() const { return item_iterator<const item>(count_); }
   iterator erase(iterator first, iterator last) {
     count_ -= last - first;
     return first;
