@@ -6,6 +6,12 @@
 
 // clang-format off
 #define DCP_TESTS_GREEDY_NAMES(X)                                                                                      \
+  X(count_of) X(meet) X(is_empty) X(dtype_of) X(numbers_of) X(read_boxes) X(add_up) X(all_of) X(any_of) X(begins_)     \
+          X(bytes_known_) X(check_whole) X(even_out) X(fail) X(file_) X(find_if_not) X(first_) X(fqn) X(function_)     \
+  X(give_in_order) X(given_) X(grow_past) X(has_empty) X(has_empty_) X(hash_of) X(is_lighter) X(is_small)              \
+  X(is_written_) X(items_) X(keepers) X(keepers_of_unknown) X(level) X(line_) X(max_message_) X(movable)               \
+  X(number_all_) X(own_bytes_) X(pieces_of) X(plan_seen) X(rbegin) X(rend) X(room_in) X(set_seen) X(sets_of_)          \
+  X(shared_) X(steps) X(text_)                                                                                         \
   X(Exception) X(GetCurrentProcessId) X(GetCurrentThreadId) X(Items) X(Other) X(Type) X(Variant) X(abort)              \
   X(accumulate) X(add) X(add_own_bytes) X(add_redundant) X(addressof) X(ahead) X(all_parts) X(allocator)               \
   X(allocator_traits) X(append_index) X(append_quoted) X(append_removed) X(apply) X(array) X(as_bytes) X(as_const)     \

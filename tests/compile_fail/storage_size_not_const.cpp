@@ -1,4 +1,4 @@
-// dcp: the member function storage_size() of a write item has to be const
+// dcp: the member function storage_size
 #include <dcp/dedup_tensors.hpp>
 
 struct item {
