@@ -8,6 +8,10 @@
 #ifndef DCP_BALANCED_HPP
 #define DCP_BALANCED_HPP
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "dcp needs C++20: compile with -std=c++20 (MSVC: /std:c++20)"
+#else
+
 #include <dcp/dedup_tensors.hpp>
 
 #include <algorithm>
@@ -155,7 +159,7 @@ class balancer {
         sets_of_[sets_[set].holders[at]].push_back({set, at});
   }
 
-  std::vector<std::uint32_t> keepers_of_unknown() const {
+  [[nodiscard]] std::vector<std::uint32_t> keepers_of_unknown() const {
     std::vector<std::size_t> held(shared_.plans());
     std::size_t unknown = 0;
     for (std::size_t index = 0; index != shared_.size(); ++index) {
@@ -249,7 +253,7 @@ class balancer {
   // ---------------------------------------------------------------------------------------------------- whole indices
 
   // The small indices of a set are one piece, or, where they would cut many runs, each part of the one before it.
-  std::vector<piece> pieces_of(const holder_set& set) const {
+  [[nodiscard]] std::vector<piece> pieces_of(const holder_set& set) const {
     const auto is_small = [&](std::size_t index) { return shared_.bytes(index) <= limit_ / 16 / shared_.size(); };
     std::size_t cuts = 0;
     for (std::size_t at = 1; at != set.indices.size(); ++at)
@@ -375,4 +379,5 @@ inline std::vector<std::uint32_t> keep::balanced_policy::operator()(const shared
 }  // namespace v0
 }  // namespace dcp
 
+#endif  // C++20
 #endif  // DCP_BALANCED_HPP

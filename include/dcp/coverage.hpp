@@ -11,6 +11,10 @@
 #ifndef DCP_COVERAGE_HPP
 #define DCP_COVERAGE_HPP
 
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "dcp needs C++20: compile with -std=c++20 (MSVC: /std:c++20)"
+#else
+
 #include <dcp/dedup_tensors.hpp>
 
 #include <algorithm>
@@ -133,7 +137,8 @@ struct extent {
   std::int64_t size;
 
   [[nodiscard]] std::int64_t end() const { return offset + size; }
-  friend auto operator<=>(const extent&, const extent&) = default;
+  friend auto operator<=>(const extent&,
+                          const extent&) = default;  // NOLINT(modernize-use-nullptr): no pointer is there
 };
 using box = std::vector<extent>;  // of each dimension
 
@@ -427,4 +432,5 @@ void require_coverage(const Plans& plans) {
 }  // namespace v0
 }  // namespace dcp
 
+#endif  // C++20
 #endif  // DCP_COVERAGE_HPP

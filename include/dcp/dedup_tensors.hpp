@@ -457,10 +457,9 @@ consteval bool all_parts(Predicate predicate) {
 // Whether `==` can be called. That of a pair, tuple, variant or container is there whatever its parts have.
 template <class Type>
 consteval bool has_equality() {
-  if constexpr (std::is_array_v<Type>) return false;  // it would compare addresses
-  else if constexpr (requires(const Type& a, const Type& b) {
-                       { a == b } -> std::convertible_to<bool>;
-                     })
+  if constexpr (!std::is_array_v<Type> && requires(const Type& a, const Type& b) {  // (arrays compare addresses)
+                  { a == b } -> std::convertible_to<bool>;
+                })
     return detail::all_parts<Type>([]<class Part>(type_list<Part>) { return detail::has_equality<Part>(); });
   else return false;
 }
@@ -498,9 +497,9 @@ consteval bool has_no_bare_text() {
 template <class Result>
 constexpr bool outlives_call = std::is_lvalue_reference_v<Result> || std::is_trivially_copyable_v<Result>;
 template <class First, class Second>
-constexpr bool outlives_call<std::pair<First, Second>> = outlives_call<First> && outlives_call<Second>;
+inline constexpr bool outlives_call<std::pair<First, Second>> = outlives_call<First> && outlives_call<Second>;
 template <class... Parts>
-constexpr bool outlives_call<std::tuple<Parts...>> = (outlives_call<Parts> && ...);
+inline constexpr bool outlives_call<std::tuple<Parts...>> = (outlives_call<Parts> && ...);
 
 // Calls `visit` with each part.
 template <class Whole, class Visit>
@@ -826,16 +825,17 @@ consteval bool check_returnable() {
                   "dcp: the plans cannot be changed or are not owned by their container: pass it a container that owns "
                   "them, such as std::vector<Plan>, and no span, view, array or initializer_list; or call "
                   "erase_duplicates");
-  else if constexpr (!detail::check_changeable<Plans>()) return false;
-  else if constexpr (Copies &&
-                     (changeable_result<items_result<const plan_of<Plans>>> || !keeps_const<items_of<plan_of<Plans>>>))
-    static_assert(never<Plans>,
-                  "dcp: the items of a plan cannot be changed or are not owned by it, and a copy would share them: "
-                  "pass the plans by std::move, or let save_plan_traits<Plan>::items return const items for a const "
-                  "plan");
-  else if constexpr (Copies && !copyable<Plans>)
-    static_assert(never<Plans>, "dcp: plans that cannot be copied are passed by std::move");
-  else return true;
+  else if constexpr (detail::check_changeable<Plans>()) {
+    using plan = plan_of<Plans>;
+    if constexpr (Copies && (changeable_result<items_result<const plan>> || !keeps_const<items_of<plan>>))
+      static_assert(never<Plans>,
+                    "dcp: the items of a plan cannot be changed or are not owned by it, and a copy would share them: "
+                    "pass the plans by std::move, or let save_plan_traits<Plan>::items return const items for a const "
+                    "plan");
+    else if constexpr (Copies && !copyable<Plans>)
+      static_assert(never<Plans>, "dcp: plans that cannot be copied are passed by std::move");
+    else return true;
+  }
   return false;
 }
 

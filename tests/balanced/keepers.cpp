@@ -15,15 +15,15 @@ namespace {
 
 using plans = std::vector<std::uint32_t>;
 
-struct index {
+struct shared_index {
   std::uint64_t bytes;
   plans holders;
 };
 
-dcp::shared_indices shared_of(const std::vector<std::uint64_t>& own_bytes, const std::vector<index>& indices) {
+dcp::shared_indices shared_of(const std::vector<std::uint64_t>& own_bytes, const std::vector<shared_index>& indices) {
   dcp::shared_indices shared(own_bytes.size());
   for (std::size_t plan = 0; plan != own_bytes.size(); ++plan) shared.add_own_bytes(plan, own_bytes[plan]);
-  for (const index& each : indices) shared.add(each.bytes, each.holders);
+  for (const shared_index& each : indices) shared.add(each.bytes, each.holders);
   return shared;
 }
 
@@ -46,7 +46,7 @@ using bytes = std::vector<std::uint64_t>;
 // ----------------------------------------------------------------------------------------------------- who writes what
 
 TEST_CASE("what plans have in common is shared between them, in the order of the indices") {
-  const std::vector<index> eight(8, {10, both});
+  const std::vector<shared_index> eight(8, {10, both});
   REQUIRE(dcp::keep::balanced(shared_of({0, 0}, eight)) == plans{0, 0, 0, 0, 1, 1, 1, 1});
   REQUIRE(dcp::keep::balanced(shared_of({0, 0, 0}, {{10, three}, {10, three}, {10, three}})) == plans{0, 1, 2});
 }
@@ -93,7 +93,7 @@ TEST_CASE("where all bytes are unknown one plan keeps all") {
 }
 
 TEST_CASE("small indices of the same holders stay with one plan, wherever they stand") {
-  std::vector<index> indices;
+  std::vector<shared_index> indices;
   for (int i = 0; i != 6; ++i) {
     for (int large = 0; large != 10; ++large) indices.push_back({1'000'000, three});
     indices.push_back({16, three});
@@ -107,7 +107,7 @@ TEST_CASE("small indices of the same holders stay with one plan, wherever they s
 }
 
 TEST_CASE("small indices amid large ones everywhere stay with the one before: else no run would be long") {
-  std::vector<index> indices;
+  std::vector<shared_index> indices;
   for (int i = 0; i != 300; ++i) indices.insert(indices.end(), {{1'000'000, three}, {16, three}, {5056, three}});
   const plans keepers = dcp::keep::balanced(shared_of({0, 0, 0}, indices));
   for (std::size_t i = 0; i != keepers.size(); i += 3)
@@ -159,7 +159,7 @@ TEST_CASE("items that do not tell their bytes are refused") {
 }
 
 TEST_CASE("a giant leaves its plan nothing else to write") {
-  std::vector<index> indices(20, {1000, both});
+  std::vector<shared_index> indices(20, {1000, both});
   indices.insert(indices.begin() + 7, {1'000'000, both});
   const plans keepers = dcp::keep::balanced(0)(shared_of({0, 0}, indices));
   for (std::size_t i = 0; i != keepers.size(); ++i) REQUIRE((keepers[i] == keepers[7]) == (i == 7));
@@ -183,7 +183,7 @@ TEST_CASE("2^64 bytes or more are refused") {
 }
 
 TEST_CASE("of equals the lowest plan and the first index come first, each time") {
-  const std::vector<index> indices(12, {7, three});
+  const std::vector<shared_index> indices(12, {7, three});
   const plans keepers = dcp::keep::balanced(shared_of({0, 0, 0}, indices));
   REQUIRE(keepers == plans{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2});
 }

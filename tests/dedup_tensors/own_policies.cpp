@@ -28,11 +28,9 @@ struct sized_item {
   std::string index;
   std::optional<std::uint64_t> bytes;
   [[nodiscard]] std::optional<std::uint64_t> storage_size() const { return bytes; }
-  friend bool operator==(const sized_item&, const sized_item&) = default;
 };
 struct sized_plan {
   std::vector<sized_item> items;
-  friend bool operator==(const sized_plan&, const sized_plan&) = default;
 };
 
 keepers list_of(std::span<const std::uint32_t> holders) { return {holders.begin(), holders.end()}; }
