@@ -334,9 +334,9 @@ class duplicates {
 /// memory, at most: 16 bytes an item, 24 more an index, 28 a plan (52 of a std::deque); 8 more an item if their
 /// container has no random access; for a policy 12 more an item and 50 more an index, and what it takes itself.
 /// Throws std::invalid_argument if two plans share one items object, if a policy names a plan that is no holder of an
-/// index, or not as many plans as there are shared indices, and if a storage_size is no number from 0 up;
-/// std::length_error for 2^32 - 1 items or more; conflict_error (see options); and what allocations and the user's
-/// hash, `==`, policy and logger throw.
+/// index, or not as many plans as there are shared indices, and if a storage_size that is asked for is no number from
+/// 0 up; std::length_error for 2^32 - 1 items or more; conflict_error (see options); and what allocations and the
+/// user's hash, `==`, policy and logger throw.
 template <class Plans>
 [[nodiscard]] duplicates find_duplicates(const Plans& plans, const options& settings = {},
                                          source_location where = source_location::current());
@@ -1029,6 +1029,17 @@ class planned_items {
   [[nodiscard]] bool writes_nothing(std::size_t plan, std::uint32_t position) const {
     return access::writes_nothing(item(plan, position));
   }
+  // Whether any item of the plan writes nothing: asked of all in a row, once. Most plans of a job without replicas are
+  // never asked, and to ask an item by itself is one more cache miss.
+  [[nodiscard]] bool has_empty(std::size_t plan) const {
+    const plan_part& part = plans_[plan];
+    if (!part.has_empty.has_value()) {
+      std::uint32_t position = 0;
+      while (position != part.size && !writes_nothing(plan, position)) ++position;
+      part.has_empty = position != part.size;
+    }
+    return *part.has_empty;
+  }
 
  private:
   using iterator = std::ranges::iterator_t<const items_of<plan_type>>;
@@ -1039,6 +1050,7 @@ class planned_items {
   struct plan_part {
     cursor begin;
     std::uint32_t size;
+    mutable std::optional<bool> has_empty = {};
   };
   std::vector<plan_part> plans_;
   std::vector<const std::ranges::range_value_t<const items_of<plan_type>>*>
@@ -1124,9 +1136,6 @@ class duplicate_search {
 
   [[nodiscard]] std::size_t distinct() const { return distinct_; }
 
-  // Whether one of the items writes nothing, if all were numbered.
-  [[nodiscard]] bool has_empty() const { return has_empty_; }
-
   // Whether an item that writes something, or may, is redundant to one that writes nothing.
   [[nodiscard]] bool keeps_empty() const { return keeps_empty_; }
 
@@ -1208,7 +1217,6 @@ class duplicate_search {
       if (!items_.same_index(plan, position, first)) break;
       find_redundant(plan, position, first);
       numbers_[known_ + position] = *like;
-      if (number_all_) has_empty_ |= items_.writes_nothing(plan, position);
     }
     like_ += position - begin;
     return position;
@@ -1223,7 +1231,6 @@ class duplicate_search {
     for (std::uint32_t i = 0; i != count; ++i) {
       hashes[i] = detail::mix(items_.hash(plan, position + i));
       table_.prefetch(hashes[i]);
-      has_empty_ |= items_.writes_nothing(plan, position + i);  // here, so that these loads overlap too
     }
     for (std::uint32_t i = 0; i != count; ++i) look_up(plan, position + i, hashes[i]);
     return position + count;
@@ -1248,7 +1255,8 @@ class duplicate_search {
   }
 
   void find_redundant(std::uint32_t plan, std::uint32_t position, const duplicate& first) {
-    if (has_empty_ && items_.writes_nothing(first.keeper, first.position) && !items_.writes_nothing(plan, position))
+    if (items_.has_empty(first.keeper) && items_.writes_nothing(first.keeper, first.position) &&
+        !items_.writes_nothing(plan, position))
       keeps_empty_ = true;
     add_redundant(position, first);
   }
@@ -1264,7 +1272,6 @@ class duplicate_search {
   unset_vector<duplicate> found_;  // the redundant items, and from the end the writers
   std::size_t redundant_ = 0;
   std::size_t distinct_ = 0;
-  bool has_empty_ = false;  // an item that was looked up writes nothing
   bool keeps_empty_ = false;
   unset_vector<std::uint32_t> numbers_;  // of the items in those plans that had a new index (or in all), in order
   std::size_t known_ = 0;                // how many there are, without the plan at hand
@@ -1279,11 +1286,8 @@ template <class Items>
 class holder_lists {
  public:
   holder_lists(const Items& items, const duplicate_search<Items>& search)
-      : items_(items),
-        has_empty_(search.has_empty()),
-        begins_(search.distinct() + 1),
-        is_written_(search.distinct()),
-        first_(search.distinct()) {
+      : items_(items), begins_(search.distinct() + 1), is_written_(search.distinct()), first_(search.distinct()) {
+    for (std::size_t plan = 0; plan != items.plans() && !has_empty_; ++plan) has_empty_ = items.has_empty(plan);
     search.for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
       const bool is_new = begins_[number + 1]++ == 0;
       const bool is_written = has_empty_ && !is_written_[number] && !items.writes_nothing(plan, position);
@@ -1316,7 +1320,7 @@ class holder_lists {
 
  private:
   const Items& items_;
-  const bool has_empty_;               // if not, no item is asked: most would have to be loaded for it
+  bool has_empty_ = false;             // if not, no item is asked: most would have to be loaded for it
   std::vector<std::uint32_t> begins_;  // of each index's part of `plans_`
   std::vector<std::uint32_t> ends_;
   std::vector<std::uint32_t> plans_;
