@@ -46,7 +46,6 @@ inline namespace v0 {
 // ============================================================================================= the machinery
 
 namespace detail {
-
 namespace platform {
 
 inline unsigned long long process_id() {
@@ -103,11 +102,10 @@ inline std::string local_time() {
 inline const char* level_name(log_level level) {
   switch (level) {
     case log_level::debug: return "DEBUG";
-    case log_level::info: break;
     case log_level::warning: return "WARNING";
     case log_level::error: return "ERROR";
+    default: return "INFO";
   }
-  return "INFO";
 }
 
 inline void write_line(const log_record& record) {
