@@ -823,9 +823,7 @@ class plan_of_rank {
   }
 
   static std::map<int, reader> readers(const messages& received) {
-    std::map<int, reader> result;
-    for (const auto& [rank, message] : received) result.emplace(rank, reader(message));
-    return result;
+    return std::map<int, reader>(received.begin(), received.end());
   }
 
   [[nodiscard]] int owner(std::size_t position) const { return detail::choose_by(hashes_[position], ranks_.size()); }
