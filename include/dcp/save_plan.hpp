@@ -79,6 +79,13 @@ template <class Exception>
 #endif
 }
 
+// What the table has for the value of an enum, or nothing if that is none of its values.
+template <class Entry, std::size_t length, class Enum>
+constexpr Entry entry_of(const Entry (&table)[length], Enum value) {
+  const auto number = static_cast<std::size_t>(value);
+  return number < length ? table[number] : Entry();
+}
+
 template <class Integer>
 Integer narrow(std::int64_t extent) {
   if (!std::in_range<Integer>(extent)) raise_for_size<std::out_of_range>("dcp: an extent is too large for the integer");
@@ -115,11 +122,9 @@ class Size {
     if (on_heap()) std::copy_n(other.data(), size_, extents_.there = new std::int64_t[std::bit_ceil(size_)]);
   }
   Size(Size&& other) noexcept : extents_(other.extents_), size_(std::exchange(other.size_, 0)) {}
-  Size& operator=(const Size& other) { return *this = Size(other); }
-  Size& operator=(Size&& other) noexcept {
-    const Size old = std::move(*this);
-    extents_ = other.extents_;
-    size_ = std::exchange(other.size_, 0);
+  Size& operator=(Size other) noexcept {
+    std::swap(extents_, other.extents_);
+    std::swap(size_, other.size_);
     return *this;
   }
   ~Size() { delete[] (on_heap() ? extents_.there : nullptr); }  // NOLINT: clang-tidy 14 takes std::optional for two
@@ -171,7 +176,6 @@ class Size {
       if (a[i] != b[i]) return a[i] <=> b[i];
     return a.size_ <=> b.size_;
   }
-  friend std::ostream& operator<<(std::ostream& out, const Size& value);
 
  private:
   [[nodiscard]] bool on_heap() const noexcept { return size_ > std::size(extents_.here); }
@@ -224,11 +228,7 @@ enum class Dtype : std::uint32_t {
 
 namespace detail::values {
 
-struct DtypeFacts {
-  std::string_view name = {};
-  std::int64_t element_size = 0;  // bytes
-};
-
+struct DtypeFacts { std::string_view name; std::int64_t element_size = 0; };
 inline constexpr DtypeFacts dtype_facts[] = {
     {"float32", 4}, {"float64", 8}, {"float16", 2}, {"bfloat16", 2}, {"complex32", 4}, {"complex64", 8},
     {"complex128", 16}, {"int8", 1}, {"int16", 2}, {"int32", 4}, {"int64", 8}, {"uint8", 1}, {"uint16", 2},
@@ -241,18 +241,17 @@ inline constexpr DtypeFacts dtype_facts[] = {
 
 std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype);
 
-constexpr DtypeFacts facts_of(Dtype dtype) {
-  const auto number = static_cast<std::size_t>(dtype);
-  return number < std::size(dtype_facts) ? dtype_facts[number] : DtypeFacts{};
-}
-
 }  // namespace detail::values
 
 /// The dtype's name without `torch.`; empty for one that is not known here.
-constexpr std::string_view to_string(Dtype dtype) { return detail::values::facts_of(dtype).name; }
+constexpr std::string_view to_string(Dtype dtype) {
+  return detail::values::entry_of(detail::values::dtype_facts, dtype).name;
+}
 
 /// The bytes of an element, as c10::elementSize has it; 0 for a dtype that is not known here.
-constexpr std::int64_t element_size(Dtype dtype) { return detail::values::facts_of(dtype).element_size; }
+constexpr std::int64_t element_size(Dtype dtype) {
+  return detail::values::entry_of(detail::values::dtype_facts, dtype).element_size;
+}
 
 /// The dtype of that name (`bfloat16`), or nothing if it is not known here.
 constexpr std::optional<Dtype> parse_dtype(std::string_view name) {
@@ -302,8 +301,7 @@ struct WriteItem {
   /// known here (0 all the same where an extent is 0: who writes nothing must not displace who writes something).
   /// Throws std::overflow_error past 2^63 - 1, and std::invalid_argument for a negative extent.
   [[nodiscard]] std::optional<std::int64_t> tensor_storage_size() const {
-    if (!tensor_data) return {};
-    return detail::values::bytes_of(tensor_data->size, tensor_data->properties.dtype);
+    return tensor_data ? detail::values::bytes_of(tensor_data->size, tensor_data->properties.dtype) : std::nullopt;
   }
 
   /// The bytes that the item itself writes: the chunk's, as above, or `nbytes`; nothing where neither is known.
@@ -315,9 +313,8 @@ struct WriteItem {
   /// Whether these are known to be 0; no other number is calculated.
   [[nodiscard]] bool writes_nothing() const noexcept {
     if (!tensor_data) return bytes_io_data && bytes_io_data->nbytes == 0;
-    for (const std::int64_t extent : tensor_data->chunk.sizes)
-      if (extent == 0) return true;
-    return false;
+    const Size& sizes = tensor_data->chunk.sizes;
+    return std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
   }
 
   /// Where in a tensor the item's data belongs, or nothing if it has no `tensor_data`; dcp::check_coverage asks for it.
@@ -345,20 +342,8 @@ struct SavePlan {
   friend bool operator==(const SavePlan&, const SavePlan&) = default;
 };
 
-}  // namespace v0
-}  // namespace dcp
-
-/// Equal indices have equal hashes. It reads 16 bytes of the name at a time and mixes well in all bits. The value is
-/// meant for hash tables: it may change with the version and is not the same on every machine.
-template <>
-struct std::hash<dcp::MetadataIndex> {
-  std::size_t operator()(const dcp::MetadataIndex& index) const noexcept;
-};
-
 // ============================================================================================= how it is done
 
-namespace dcp {
-inline namespace v0 {
 namespace detail::values {
 
 // Multiplies to 128 bits and folds them: every bit of the result depends on all of both factors.
@@ -389,20 +374,23 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
   std::size_t left = bytes.size();
   for (; left > 16; at += 16, left -= 16) hash = multiply_fold(load(at, 8) ^ hash_a, load(at + 8, 8) ^ hash);
   // The last 1 to 16 bytes as two words, which overlap where there are less than 16.
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  if (left >= 8) {
-    low = load(at, 8);
-    high = load(at + left - 8, 8);
-  } else if (left >= 4) {
-    low = load(at, 4);
-    high = load(at + left - 4, 4);
-  } else if (left > 0) {
-    low = static_cast<unsigned char>(at[0]);
-    high = static_cast<std::uint64_t>(static_cast<unsigned char>(at[left / 2])) << 8 |
-           static_cast<unsigned char>(at[left - 1]);
+  const auto last = [&](std::uint64_t low, std::uint64_t high) { return multiply_fold(low ^ hash_b, high ^ hash); };
+  if (left >= 8) return last(load(at, 8), load(at + left - 8, 8));
+  if (left >= 4) return last(load(at, 4), load(at + left - 4, 4));
+  if (left >= 2) return last(load(at, 2), load(at + left - 2, 2));
+  return last(left == 1 ? load(at, 1) : 0, 0);
+}
+
+/// Equal indices have equal hashes. It reads 16 bytes of the name at a time and mixes well in all bits. The value is
+/// meant for hash tables: it may change with the version and is not the same on every machine.
+inline std::size_t hash_of(const MetadataIndex& index) {
+  std::uint64_t mixed = hash_bytes(index.fqn, hash_b);
+  if (index.offset) {
+    mixed ^= index.offset->size() + 1;
+    for (const std::int64_t each : *index.offset)
+      mixed = multiply_fold(mixed ^ hash_a, static_cast<std::uint64_t>(each) ^ hash_b);
   }
-  return multiply_fold(low ^ hash_b, high ^ hash);
+  return static_cast<std::size_t>(mixed);
 }
 
 inline std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype) {
@@ -426,7 +414,7 @@ inline std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype) {
 }
 
 // As Python's repr shows a str. Bytes above 127 are taken for UTF-8 that can be printed.
-inline void print_str(std::ostream& out, std::string_view value) {
+inline std::ostream& print_str(std::ostream& out, std::string_view value) {
   const char quote = value.find('\'') != value.npos && value.find('"') == value.npos ? '"' : '\'';
   constexpr char hex[] = "0123456789abcdef";
   out << quote;
@@ -439,110 +427,95 @@ inline void print_str(std::ostream& out, std::string_view value) {
     else if (byte < 0x20 || byte == 0x7F) out << "\\x" << hex[byte >> 4] << hex[byte & 15];
     else out << c;
   }
-  out << quote;
+  return out << quote;
+}
+
+// A str, a number in decimal, a truth value, what may be None; text that is no std::string as it is.
+template <class Value>
+std::ostream& print_value(std::ostream& out, const Value& value) {
+  if constexpr (std::same_as<Value, std::string>) return detail::values::print_str(out, value);
+  else if constexpr (std::same_as<Value, std::int64_t>) return out << std::to_string(value);
+  else if constexpr (std::same_as<Value, bool>) return out << (value ? "True" : "False");
+  else if constexpr (requires { value.has_value(); })
+    return value ? detail::values::print_value(out, *value) : out << "None";
+  else return out << value;
+}
+
+template <class... Values>
+std::ostream& print(std::ostream& out, const Values&... values) {
+  return (detail::values::print_value(out, values), ...);
 }
 
 // PyTorch's name for a value of an enum, which is "" if it has none.
 template <class Enum>
 std::ostream& print_name(std::ostream& out, std::string_view name, const char* type, Enum value) {
   if (!name.empty()) return out << "torch." << name;
-  return out << '<' << type << ": " << std::to_string(static_cast<std::uint32_t>(value)) << '>';
-}
-
-template <class Value>
-std::ostream& print_optional(std::ostream& out, const std::optional<Value>& value) {
-  if (value) return out << *value;
-  return out << "None";
+  return detail::values::print(out, "<", type, ": ", static_cast<std::int64_t>(value), ">");
 }
 
 }  // namespace detail::values
 
-inline std::ostream& operator<<(std::ostream& out, const Size& value) {
-  out << "torch.Size([";
-  const char* between = "";
-  for (const std::int64_t each : value) out << std::exchange(between, ", ") << std::to_string(each);
-  return out << "])";
-}
-
-inline std::ostream& operator<<(std::ostream& out, const MetadataIndex& value) {
-  out << "MetadataIndex(fqn=";
-  detail::values::print_str(out, value.fqn);
-  detail::values::print_optional(out << ", offset=", value.offset);
-  return out << ", index=" << (value.index ? std::to_string(*value.index) : "None") << ')';
-}
-
 inline std::ostream& operator<<(std::ostream& out, WriteItemType value) {
-  constexpr const char* names[] = {"", ".TENSOR", ".SHARD", ".BYTE_IO"};
-  const auto number = static_cast<std::size_t>(value);
-  out << "<WriteItemType" << (number < std::size(names) ? names[number] : "");
-  return out << ": " << std::to_string(number) << '>';
+  constexpr std::string_view names[] = {"", ".TENSOR", ".SHARD", ".BYTE_IO"};
+  return detail::values::print(out, "<WriteItemType", detail::values::entry_of(names, value), ": ",
+                               static_cast<std::int64_t>(value), ">");
 }
-
-inline std::ostream& operator<<(std::ostream& out, const BytesIOWriteData& value) {
-  return out << "BytesIOWriteData(nbytes=" << std::to_string(value.nbytes) << ')';
-}
-
-inline std::ostream& operator<<(std::ostream& out, const ChunkStorageMetadata& value) {
-  return out << "ChunkStorageMetadata(offsets=" << value.offsets << ", sizes=" << value.sizes << ')';
-}
-
 inline std::ostream& operator<<(std::ostream& out, Dtype value) {
   return detail::values::print_name(out, to_string(value), "Dtype", value);
 }
-
 inline std::ostream& operator<<(std::ostream& out, Layout value) {
-  constexpr const char* names[] = {"strided",    "sparse_coo", "sparse_csr", "sparse_csc",
-                                   "sparse_bsr", "sparse_bsc", "jagged"};
-  const auto number = static_cast<std::size_t>(value);
-  return detail::values::print_name(out, number < std::size(names) ? names[number] : "", "Layout", value);
+  constexpr std::string_view names[] = {"strided",    "sparse_coo", "sparse_csr", "sparse_csc",
+                                        "sparse_bsr", "sparse_bsc", "jagged"};
+  return detail::values::print_name(out, detail::values::entry_of(names, value), "Layout", value);
 }
-
 inline std::ostream& operator<<(std::ostream& out, MemoryFormat value) {
-  constexpr const char* names[] = {"contiguous_format", "preserve_format", "channels_last", "channels_last_3d"};
-  const auto number = static_cast<std::size_t>(value);
-  return detail::values::print_name(out, number < std::size(names) ? names[number] : "", "MemoryFormat", value);
+  constexpr std::string_view names[] = {"contiguous_format", "preserve_format", "channels_last", "channels_last_3d"};
+  return detail::values::print_name(out, detail::values::entry_of(names, value), "MemoryFormat", value);
 }
 
+inline std::ostream& operator<<(std::ostream& out, const Size& value) {
+  const char* between = "torch.Size([";
+  for (const std::int64_t each : value) out << std::exchange(between, ", ") << std::to_string(each);
+  return out << (value.empty() ? "torch.Size([])" : "])");
+}
+inline std::ostream& operator<<(std::ostream& out, const MetadataIndex& value) {
+  return detail::values::print(out, "MetadataIndex(fqn=", value.fqn, ", offset=", value.offset, ", index=", value.index,
+                               ")");
+}
+inline std::ostream& operator<<(std::ostream& out, const BytesIOWriteData& value) {
+  return detail::values::print(out, "BytesIOWriteData(nbytes=", value.nbytes, ")");
+}
+inline std::ostream& operator<<(std::ostream& out, const ChunkStorageMetadata& value) {
+  return detail::values::print(out, "ChunkStorageMetadata(offsets=", value.offsets, ", sizes=", value.sizes, ")");
+}
 inline std::ostream& operator<<(std::ostream& out, const TensorProperties& value) {
-  return out << "TensorProperties(dtype=" << value.dtype << ", layout=" << value.layout
-             << ", requires_grad=" << (value.requires_grad ? "True" : "False")
-             << ", memory_format=" << value.memory_format << ", pin_memory=" << (value.pin_memory ? "True" : "False")
-             << ')';
+  return detail::values::print(out, "TensorProperties(dtype=", value.dtype, ", layout=", value.layout,
+                               ", requires_grad=", value.requires_grad, ", memory_format=", value.memory_format,
+                               ", pin_memory=", value.pin_memory, ")");
 }
-
 inline std::ostream& operator<<(std::ostream& out, const TensorWriteData& value) {
-  return out << "TensorWriteData(chunk=" << value.chunk << ", properties=" << value.properties
-             << ", size=" << value.size << ')';
+  return detail::values::print(out, "TensorWriteData(chunk=", value.chunk, ", properties=", value.properties,
+                               ", size=", value.size, ")");
 }
-
 inline std::ostream& operator<<(std::ostream& out, const WriteItem& value) {
-  out << "WriteItem(index=" << value.index << ", type=" << value.type;
-  detail::values::print_optional(out << ", bytes_io_data=", value.bytes_io_data);
-  return detail::values::print_optional(out << ", tensor_data=", value.tensor_data) << ')';
+  return detail::values::print(out, "WriteItem(index=", value.index, ", type=", value.type,
+                               ", bytes_io_data=", value.bytes_io_data, ", tensor_data=", value.tensor_data, ")");
 }
-
 inline std::ostream& operator<<(std::ostream& out, const SavePlan& value) {
-  out << "SavePlan(items=[";
   const char* between = "";
+  out << "SavePlan(items=[";
   for (const WriteItem& item : value.items) out << std::exchange(between, ", ") << item;
-  out << "], storage_data=" << (value.storage_data ? "..." : "None");
-  out << ", planner_data=" << (value.planner_data ? "..." : "None");
-  return out << ", usable=" << (value.usable ? "True" : "False") << ')';
+  return detail::values::print(out, "], storage_data=", value.storage_data ? "..." : "None",
+                               ", planner_data=", value.planner_data ? "..." : "None", ", usable=", value.usable, ")");
 }
 
 }  // namespace v0
 }  // namespace dcp
 
-inline std::size_t std::hash<dcp::MetadataIndex>::operator()(const dcp::MetadataIndex& index) const noexcept {
-  using namespace dcp::detail::values;
-  std::uint64_t mixed = hash_bytes(index.fqn, hash_b);
-  if (index.offset) {
-    mixed ^= index.offset->size() + 1;
-    for (const std::int64_t each : *index.offset)
-      mixed = multiply_fold(mixed ^ hash_a, static_cast<std::uint64_t>(each) ^ hash_b);
-  }
-  return static_cast<std::size_t>(mixed);
-}
+template <>
+struct std::hash<dcp::MetadataIndex> {
+  std::size_t operator()(const dcp::MetadataIndex& index) const noexcept { return dcp::detail::values::hash_of(index); }
+};
 
 #endif  // C++20
 #endif  // DCP_SAVE_PLAN_HPP
