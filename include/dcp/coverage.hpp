@@ -18,10 +18,12 @@
 #include <dcp/dedup_tensors.hpp>
 
 #include <algorithm>
+#include <array>
 #include <compare>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -137,8 +139,9 @@ struct extent {
   std::int64_t size;
 
   [[nodiscard]] std::int64_t end() const { return offset + size; }
-  friend auto operator<=>(const extent&,
-                          const extent&) = default;  // NOLINT(modernize-use-nullptr): no pointer is there
+  [[nodiscard]] bool meets(const extent& other) const { return offset < other.end() && other.offset < end(); }
+  [[nodiscard]] bool lies_within(const extent& all) const { return size <= all.size && offset <= all.size - size; }
+  friend auto operator<=>(const extent&, const extent&) = default;  // NOLINT(modernize-use-nullptr): has no pointer
 };
 using box = std::vector<extent>;  // of each dimension
 
@@ -187,14 +190,9 @@ inline bool is_zero(const sum& boxes) {
   return std::all_of(places.begin(), places.end(), detail::is_zero);
 }
 
-inline bool meet(const box& a, const box& b) {
-  const auto meets = [](const extent& x, const extent& y) { return x.offset < y.end() && y.offset < x.end(); };
-  return std::equal(a.begin(), a.end(), b.begin(), meets);
-}
-
-inline bool lies_within(const box& part, const box& tensor) {
-  const auto lies = [](const extent& x, const extent& y) { return x.size <= y.size && x.offset <= y.size - x.size; };
-  return std::equal(part.begin(), part.end(), tensor.begin(), lies);
+// Whether it is so in every dimension.
+inline bool everywhere(const box& a, bool (extent::*is)(const extent&) const, const box& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), std::mem_fn(is));
 }
 
 inline bool is_empty(const box& part) {
@@ -235,10 +233,10 @@ auto dtype_of(const Chunk& chunk) {
 }
 
 // Of what is 2^63 or more it makes negative numbers.
-template <std::ranges::common_range Range>
-  requires std::integral<std::ranges::range_value_t<Range>>
-std::vector<std::int64_t> numbers_of(const Range& range) {
-  return std::vector<std::int64_t>(std::ranges::begin(range), std::ranges::end(range));
+template <std::ranges::common_range... Ranges>
+  requires(std::integral<std::ranges::range_value_t<Ranges>> && ...)
+std::array<std::vector<std::int64_t>, sizeof...(Ranges)> numbers_of(const Ranges&... ranges) {
+  return {std::vector<std::int64_t>(std::ranges::begin(ranges), std::ranges::end(ranges))...};
 }
 
 template <class Item>
@@ -246,10 +244,7 @@ consteval bool check_chunk() {
   if constexpr (std::is_void_v<decltype(detail::told_chunk(std::declval<const Item&>()))>)
     static_assert(never<Item>,
                   "dcp: a write item tells no chunk: give it, or its dcp::write_item_traits, a function `chunk`");
-  else if constexpr (!requires(chunk_of<Item> chunk) {
-                       detail::numbers_of(chunk.offsets), detail::numbers_of(chunk.sizes),
-                           detail::numbers_of(chunk.size);
-                     })
+  else if constexpr (!requires(chunk_of<Item> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
     static_assert(never<Item>,
                   "dcp: the chunk of a write item is no value with `offsets`, `sizes` and `size`, ranges of integers");
   else if constexpr (!requires(chunk_of<Item> chunk, index_of<Item> index) {
@@ -263,9 +258,7 @@ consteval bool check_chunk() {
 // Whether the chunk's numbers make one that can be calculated with.
 template <class Chunk>
 bool read_boxes(const Chunk& chunk, box& part, box& tensor) {
-  const auto offsets = detail::numbers_of(chunk.offsets);
-  const auto sizes = detail::numbers_of(chunk.sizes);
-  const auto size = detail::numbers_of(chunk.size);
+  const auto [offsets, sizes, size] = detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size);
   if (offsets.size() != size.size() || sizes.size() != size.size()) return false;
   std::int64_t room = (std::numeric_limits<std::int64_t>::max)();
   for (std::size_t i = 0; i != size.size(); ++i) {
@@ -300,11 +293,21 @@ struct planned_tensor {
     for (const extent& each : part) fault->sizes.push_back(each.size);
   }
 
+  void add(box part, const box& its_whole, const Dtype& its_dtype, item_place at, bool is_redundant) {
+    if (its_whole != whole) fail(coverage_fault::different_size, {at, first}, part);
+    else if (!(its_dtype == dtype)) fail(coverage_fault::different_dtype, {at, first}, part);
+    else if (detail::is_empty(part)) return;
+    else if (!detail::everywhere(part, &extent::lies_within, whole)) fail(coverage_fault::outside, {at}, part);
+    else if (!is_redundant) boxes.push_back({std::move(part), at});
+  }
+
   // Once all boxes are there.
   void check_whole() {
+    // Most tensors are of one chunk, and each scalar that is whole.
+    if (detail::is_empty(whole) || (boxes.size() == 1 && boxes.front().part == whole)) return;
     sum rest = {{0, -1, whole}};
     for (const planned_box& each : boxes) rest.push_back({0, 1, each.part});
-    if (whole.empty() ? boxes.size() == 1 : detail::is_empty(whole) || detail::is_zero(rest)) return;
+    if (!whole.empty() && detail::is_zero(rest)) return;
     // The first element, in the order of rows, that is at fault: what is before it in every dimension adds up to 0.
     box part;
     while (part.size() != whole.size()) {
@@ -314,16 +317,15 @@ struct planned_tensor {
     }
     std::vector<planned_box> writers;  // the first two
     for (const planned_box& each : boxes)
-      if (writers.size() != 2 && detail::meet(each.part, part)) writers.push_back(each);
+      if (writers.size() != 2 && detail::everywhere(each.part, &extent::meets, part)) writers.push_back(each);
     const bool is_hole = writers.empty();
     // A hole is as long as can be in the last dimension, then in the one before it, and so on.
     for (std::size_t i = part.size(); i-- != 0;) {
-      std::int64_t end = whole[i].size;
-      for (const auto& [its, item] : is_hole ? boxes : writers) {
-        part[i].size = end - part[i].offset;
-        if (detail::meet(its, part)) end = (std::min)(end, is_hole ? its[i].offset : its[i].end());
-      }
-      part[i].size = end - part[i].offset;
+      extent& at = part[i];
+      at.size = whole[i].size - at.offset;
+      for (const auto& [its, item] : is_hole ? boxes : writers)
+        if (detail::everywhere(its, &extent::meets, part))
+          at.size = (std::min)(at.end(), is_hole ? its[i].offset : its[i].end()) - at.offset;
     }
     if (is_hole) fail(coverage_fault::hole, {first}, part);
     else fail(coverage_fault::overlap, {writers[1].item, writers[0].item}, part);
@@ -331,56 +333,41 @@ struct planned_tensor {
 };
 
 template <class Plans>
-class planned_tensors {
- public:
-  coverage_report check(const Plans& plans) {
-    const planned_items<const Plans> items(plans);
-    const duplicates found = dcp::find_duplicates(plans);
-    for (std::uint32_t plan = 0; plan != items.plans(); ++plan) {
-      auto redundant = found.in(plan);
-      for (item_place at = {plan, 0}; at.position != items.size(plan); ++at.position) {
-        const bool is_redundant = !redundant.empty() && redundant.front().position == at.position;
-        if (is_redundant) redundant = redundant.subspan(1);
-        const auto& told = detail::told_chunk(items.item(plan, at.position));
-        if constexpr (optional_like<std::remove_cvref_t<decltype(told)>>)
-          if (!told.has_value()) continue;
-        add(detail::chunk_in(told), items.index(plan, at.position), at, is_redundant);
-      }
-    }
-    coverage_report report;
-    for (auto& tensor : tensors_) {
-      if (!tensor.fault) tensor.check_whole();
-      if (tensor.fault) report.tensors.push_back(std::move(*tensor.fault));
-    }
-    return report;
-  }
-
- private:
+coverage_report report_on(const Plans& plans) {
   using chunk_type = chunk_of<item_of<plan_of<Plans>>>;
   using dtype = decltype(detail::dtype_of(std::declval<const chunk_type&>()));
-
-  template <class Index>
-  void add(const chunk_type& chunk, const Index& index, item_place at, bool is_redundant) {
-    box part;
-    box whole;
-    const bool is_well_formed = detail::read_boxes(chunk, part, whole);
-    std::string fqn(detail::tensor_name(chunk, index));
-    const std::size_t number = numbers_.try_emplace(fqn, tensors_.size()).first->second;
-    if (number == tensors_.size()) tensors_.push_back({std::move(fqn), at, whole, detail::dtype_of(chunk)});
-    auto& tensor = tensors_[number];
-    if (tensor.fault) return;
-    if (!is_well_formed) tensor.fail(coverage_fault::malformed, {at}, part);
-    else if (whole != tensor.whole) tensor.fail(coverage_fault::different_size, {at, tensor.first}, part);
-    else if (!(detail::dtype_of(chunk) == tensor.dtype))
-      tensor.fail(coverage_fault::different_dtype, {at, tensor.first}, part);
-    else if (detail::is_empty(part)) return;
-    else if (!detail::lies_within(part, whole)) tensor.fail(coverage_fault::outside, {at}, part);
-    else if (!is_redundant) tensor.boxes.push_back({std::move(part), at});
+  const planned_items<const Plans> items(plans);
+  const duplicates found = dcp::find_duplicates(plans);
+  std::vector<planned_tensor<dtype>> tensors;            // in the order in which they first occur
+  std::unordered_map<std::string, std::size_t> numbers;  // of the tensors, by name
+  for (item_place at; at.plan != items.plans(); ++at.plan) {
+    auto redundant = found.in(at.plan);
+    for (at.position = 0; at.position != items.size(at.plan); ++at.position) {
+      const bool is_redundant = !redundant.empty() && redundant.front().position == at.position;
+      if (is_redundant) redundant = redundant.subspan(1);
+      const auto& told = detail::told_chunk(items.item(at.plan, at.position));
+      if constexpr (optional_like<std::remove_cvref_t<decltype(told)>>)
+        if (!told.has_value()) continue;
+      const chunk_type& chunk = detail::chunk_in(told);
+      box part;
+      box whole;
+      const bool is_well_formed = detail::read_boxes(chunk, part, whole);
+      std::string fqn(detail::tensor_name(chunk, items.index(at.plan, at.position)));
+      const std::size_t number = numbers.try_emplace(fqn, tensors.size()).first->second;
+      if (number == tensors.size()) tensors.push_back({std::move(fqn), at, whole, detail::dtype_of(chunk)});
+      auto& tensor = tensors[number];
+      if (tensor.fault) continue;
+      if (!is_well_formed) tensor.fail(coverage_fault::malformed, {at}, part);
+      else tensor.add(std::move(part), whole, detail::dtype_of(chunk), at, is_redundant);
+    }
   }
-
-  std::vector<planned_tensor<dtype>> tensors_;            // in the order in which they first occur
-  std::unordered_map<std::string, std::size_t> numbers_;  // of the tensors, by name
-};
+  coverage_report report;
+  for (auto& tensor : tensors) {
+    if (!tensor.fault) tensor.check_whole();
+    if (tensor.fault) report.tensors.push_back(std::move(*tensor.fault));
+  }
+  return report;
+}
 
 }  // namespace detail
 
@@ -418,8 +405,7 @@ inline std::string coverage_report::what() const {
 template <class Plans>
 coverage_report check_coverage(const Plans& plans) {
   if constexpr (detail::check_readable<const Plans>())
-    if constexpr (detail::check_chunk<detail::item_of<detail::plan_of<Plans>>>())
-      return detail::planned_tensors<Plans>().check(plans);
+    if constexpr (detail::check_chunk<detail::item_of<detail::plan_of<Plans>>>()) return detail::report_on(plans);
   return {};
 }
 
