@@ -99,7 +99,7 @@ class balancer {
     limit_ = capacity_;
     bound_ = with_share(limit_, tolerance);
     give_in_order((bound_ - limit_) / 2);  // the other half is for the ends of runs
-    if (largest() > bound_ && bound_ != limit_) give_in_order(0);
+    if (bound_ != limit_ && *std::max_element(load_.begin(), load_.end()) > bound_) give_in_order(0);
     std::vector<std::uint32_t> keepers = keepers_of_unknown();
     for (std::uint32_t plan = 0; plan != given_.size(); ++plan)
       for (const piece& each : given_[plan])
@@ -108,17 +108,16 @@ class balancer {
   }
 
  private:
-  struct holder_set {
-    std::span<const std::uint32_t> holders;
-    std::vector<std::size_t> indices = {};
-    std::vector<std::uint64_t> parts = {};  // the bytes that each holder is to write
-    std::uint64_t bytes = 0;
-  };
   // What stays together: an index, or several small ones.
   struct piece {
-    std::span<const std::uint32_t> holders;
+    std::span<const std::uint32_t> holders = {};
     std::vector<std::size_t> indices = {};
     std::uint64_t bytes = 0;
+
+    void add(std::size_t index, std::uint64_t its_bytes) { indices.push_back(index), bytes += its_bytes; }
+  };
+  struct holder_set : piece {
+    std::vector<std::uint64_t> parts = {};  // the bytes that each holder is to write
   };
 
   [[nodiscard]] auto is_lighter() const {
@@ -147,9 +146,8 @@ class balancer {
       const auto holders = std::as_bytes(shared_.holders(index));
       const std::string_view key(reinterpret_cast<const char*>(holders.data()), holders.size());
       const auto [found, is_new] = numbers.emplace(key, sets_.size());
-      if (is_new) sets_.push_back({shared_.holders(index)});
-      sets_[found->second].indices.push_back(index);
-      sets_[found->second].bytes += shared_.bytes(index);
+      if (is_new) sets_.push_back({{shared_.holders(index)}});
+      sets_[found->second].add(index, shared_.bytes(index));
     }
     // Those with the least choice come first.
     std::stable_sort(sets_.begin(), sets_.end(),
@@ -160,17 +158,16 @@ class balancer {
   }
 
   [[nodiscard]] std::vector<std::uint32_t> keepers_of_unknown() const {
-    std::vector<std::size_t> held(shared_.plans());
-    std::size_t unknown = 0;
+    std::vector<std::uint32_t> keepers(shared_.size());
+    std::vector<std::uint32_t> all(shared_.plans());  // that hold each of them
+    std::iota(all.begin(), all.end(), 0U);
     for (std::size_t index = 0; index != shared_.size(); ++index) {
       if (shared_.bytes(index) != 0) continue;
-      ++unknown;
-      for (const std::uint32_t plan : shared_.holders(index)) ++held[plan];
+      const auto holders = shared_.holders(index);
+      keepers[index] = holders.front();
+      std::erase_if(all, [&](auto plan) { return !std::binary_search(holders.begin(), holders.end(), plan); });
     }
-    const auto all = std::find(held.begin(), held.end(), unknown);
-    std::vector<std::uint32_t> keepers(shared_.size(), static_cast<std::uint32_t>(all - held.begin()));
-    for (std::size_t index = 0; index != keepers.size() && all == held.end(); ++index)
-      keepers[index] = shared_.holders(index).front();
+    if (!all.empty()) keepers.assign(shared_.size(), all.front());
     return keepers;
   }
 
@@ -196,23 +193,24 @@ class balancer {
     while (level()) continue;
   }
 
-  // Of one set: from the holder at one position to that at another.
+  // How a plan was reached: from which, by giving what part of a set for what other part.
   struct step {
-    std::size_t set, from, to;
+    std::uint32_t from = 0;
+    std::uint64_t* less = nullptr;  // none where the way begins
+    std::uint64_t* more = nullptr;
   };
 
   // Moves bytes along chains of plans, found breadth first, from those over the capacity to those under it; or raises
   // it, if there are none. False if no plan is over it.
   bool level() {
-    constexpr std::size_t none = (std::numeric_limits<std::size_t>::max)();
-    std::vector<step> steps(load_.size(), {none, 0, 0});  // by which each plan was reached
+    std::vector<step> steps(load_.size());
     std::vector<bool> plan_seen(load_.size()), set_seen(sets_.size());
     std::vector<std::uint32_t> queue;
     for (std::uint32_t plan = 0; plan != load_.size(); ++plan)
       if (load_[plan] > capacity_) queue.push_back(plan), plan_seen[plan] = true;
     if (queue.empty()) return false;
     bool has_room = false;
-    std::uint64_t sum = 0;
+    std::uint64_t sum = 0;  // of the loads of all that are reached
     for (std::size_t next = 0; next != queue.size(); ++next) {
       const std::uint32_t plan = queue[next];
       sum += load_[plan];
@@ -220,27 +218,23 @@ class balancer {
         has_room = true;
         std::uint64_t bytes = capacity_ - load_[plan];
         std::uint32_t first = plan;
-        for (const step* at = &steps[first]; at->set != none; at = &steps[first]) {
-          bytes = (std::min)(bytes, sets_[at->set].parts[at->from]);
-          first = sets_[at->set].holders[at->from];
-        }
+        for (; steps[first].less != nullptr; first = steps[first].from) bytes = (std::min)(bytes, *steps[first].less);
         bytes = (std::min)(bytes, load_[first] - capacity_);
         load_[first] -= bytes;
         load_[plan] += bytes;
-        for (const step* at = &steps[plan]; at->set != none; at = &steps[sets_[at->set].holders[at->from]]) {
-          sets_[at->set].parts[at->from] -= bytes;
-          sets_[at->set].parts[at->to] += bytes;
-        }
+        for (std::uint32_t at = plan; at != first; at = steps[at].from)
+          *steps[at].less -= bytes, *steps[at].more += bytes;
         continue;
       }
-      for (const auto& [set, from] : sets_of_[plan]) {
-        if (sets_[set].parts[from] == 0 || set_seen[set]) continue;
-        set_seen[set] = true;
-        for (std::size_t to = 0; to != sets_[set].holders.size(); ++to) {
-          const std::uint32_t holder = sets_[set].holders[to];
+      for (const auto& [number, at] : sets_of_[plan]) {
+        holder_set& set = sets_[number];
+        if (set.parts[at] == 0 || set_seen[number]) continue;
+        set_seen[number] = true;
+        for (std::size_t to = 0; to != set.holders.size(); ++to) {
+          const std::uint32_t holder = set.holders[to];
           if (plan_seen[holder]) continue;
           plan_seen[holder] = true;
-          steps[holder] = {set, from, to};
+          steps[holder] = {plan, &set.parts[at], &set.parts[to]};
           queue.push_back(holder);
         }
       }
@@ -260,14 +254,12 @@ class balancer {
       cuts += is_small(set.indices[at - 1]) && !is_small(set.indices[at]);
     const bool cut_many = cuts > (std::max)(std::size_t{8}, set.indices.size() / 64);
     std::vector<piece> pieces;
-    std::size_t joined = set.indices.size();  // the piece that small ones join, once there is one
+    pieces.reserve(set.indices.size());
+    piece* joined = nullptr;  // which small ones join, once there is one
     for (const std::size_t index : set.indices) {
-      const bool joins = is_small(index) && joined != set.indices.size();
-      if (!joins) pieces.push_back({set.holders});
-      if (!joins && (is_small(index) || cut_many)) joined = pieces.size() - 1;
-      piece& to = joins ? pieces[joined] : pieces.back();
-      to.indices.push_back(index);
-      to.bytes += shared_.bytes(index);
+      piece* const to = is_small(index) && joined != nullptr ? joined : &pieces.emplace_back(piece{set.holders});
+      if (is_small(index) || cut_many) joined = to;
+      to->add(index, shared_.bytes(index));
     }
     return pieces;
   }
@@ -297,7 +289,7 @@ class balancer {
     std::vector<std::uint32_t> order(load_.size());
     std::iota(order.begin(), order.end(), 0U);
     std::stable_sort(order.begin(), order.end(), is_lighter());
-    if (largest() <= bound_) return false;
+    if (load_[order.back()] <= bound_) return false;
     for (auto full = order.rbegin(); full != order.rend() && load_[*full] > limit_; ++full)
       for (auto light = order.begin(); load_[*light] < load_[*full]; ++light)
         if (even_out(*full, *light)) return true;
@@ -308,30 +300,27 @@ class balancer {
   // small as it can. False if it gets no smaller.
   bool even_out(std::uint32_t full, std::uint32_t light) {
     const std::uint64_t gap = load_[full] - load_[light];
-    const std::vector<piece*> theirs = movable(light, full);
-    const auto bytes = [&](std::size_t at) { return at == 0 ? 0 : theirs[at - 1]->bytes; };  // 0 is none
+    piece nothing;  // to move a piece is to change it for this
+    std::vector<piece*> theirs = movable(light, full);
+    theirs.insert(theirs.begin(), &nothing);
     std::uint64_t least = gap;  // what the larger of the two has more than the second has now
     piece* there = nullptr;
-    std::size_t back = 0;
-    std::size_t at = 0;
+    piece* back = nullptr;
+    auto at = theirs.begin();
     for (piece* mine : movable(full, light)) {
       // Half the gap makes the two even: the best are the last for which it is that or more, and the next.
-      while (at != theirs.size() && bytes(at + 1) + gap / 2 <= mine->bytes) ++at;
-      for (std::size_t other = at; other <= (std::min)(at + 1, theirs.size()) && bytes(other) < mine->bytes; ++other) {
-        const std::uint64_t moved = mine->bytes - bytes(other);
+      while (at + 1 != theirs.end() && at[1]->bytes + gap / 2 <= mine->bytes) ++at;
+      for (auto other = at; other != theirs.end() && other - at < 2 && (*other)->bytes < mine->bytes; ++other) {
+        const std::uint64_t moved = mine->bytes - (*other)->bytes;
         const std::uint64_t larger = (std::max)(moved, gap - (std::min)(gap, moved));
-        if (larger < least) least = larger, there = mine, back = other;
+        if (larger < least) least = larger, there = mine, back = *other;
       }
     }
     if (there == nullptr) return false;
-    load_[full] -= there->bytes - bytes(back);
-    load_[light] += there->bytes - bytes(back);
-    if (back != 0) {
-      std::swap(*there, *theirs[back - 1]);
-    } else {
-      given_[light].push_back(std::move(*there));
-      given_[full].erase(given_[full].begin() + (there - given_[full].data()));
-    }
+    load_[full] -= there->bytes - back->bytes;
+    load_[light] += there->bytes - back->bytes;
+    std::swap(*there, *back);
+    if (back == &nothing) given_[light].push_back(std::move(nothing));
     return true;
   }
 
@@ -345,14 +334,11 @@ class balancer {
     return found;
   }
 
-  [[nodiscard]] std::uint64_t largest() const { return *std::max_element(load_.begin(), load_.end()); }
-
   const shared_indices& shared_;
   std::vector<holder_set> sets_;
-  std::vector<std::vector<std::pair<std::size_t, std::size_t>>>
-      sets_of_;                            // each plan, and its position among the holders
-  std::vector<std::vector<piece>> given_;  // each plan
-  std::vector<std::uint64_t> own_, load_;  // of each plan
+  std::vector<std::vector<std::pair<std::size_t, std::size_t>>> sets_of_;  // each plan, and its place in the holders
+  std::vector<std::vector<piece>> given_;                                  // each plan
+  std::vector<std::uint64_t> own_, load_;                                  // of each plan
   std::uint64_t total_ = 0, capacity_ = 0;
   std::uint64_t limit_ = 0, bound_ = 0;  // without and with the tolerance
   std::size_t budget_ = 0;               // of pieces that mend() may look at
