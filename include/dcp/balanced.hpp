@@ -284,13 +284,16 @@ class balancer {
     for (budget_ = 4'000'000; budget_ != 0 && mend();) continue;
   }
 
-  // Evens out two plans, the fullest first, and with the emptiest. False if no plan is over the bound, or none can.
+  // Evens out two plans, one of the fullest with the emptiest. False if no plan is over the bound, or none of these can:
+  // others seldom make room for them, and where all are as full, to look at each pair takes longer than the rest.
   bool mend() {
     std::vector<std::uint32_t> order(load_.size());
     std::iota(order.begin(), order.end(), 0U);
     std::stable_sort(order.begin(), order.end(), is_lighter());
     if (load_[order.back()] <= bound_) return false;
-    for (auto full = order.rbegin(); full != order.rend() && load_[*full] > limit_; ++full)
+    constexpr std::ptrdiff_t fullest = 8;
+    const auto end = order.rbegin() + (std::min)(fullest, std::ssize(order));
+    for (auto full = order.rbegin(); full != end && load_[*full] > limit_; ++full)
       for (auto light = order.begin(); load_[*light] < load_[*full]; ++light)
         if (even_out(*full, *light)) return true;
     return false;
