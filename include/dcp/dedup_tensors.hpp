@@ -303,7 +303,7 @@ class duplicates {
   [[nodiscard]] std::span<const duplicate> in(std::size_t plan) const;
 
   /// How many plans the decision was made for, and how many items one of them had.
-  [[nodiscard]] std::size_t plans() const noexcept { return plans_.size(); }
+  [[nodiscard]] std::size_t plans() const noexcept { return items_.size(); }
   [[nodiscard]] std::size_t items(std::size_t plan) const;
 
   friend bool operator==(const duplicates&, const duplicates&) = default;
@@ -312,14 +312,9 @@ class duplicates {
   template <class Items>
   friend class detail::duplicate_search;
 
-  struct plan_part {
-    std::uint32_t items;  // how many the plan has
-    std::uint32_t end;    // of its part of `all_`, which begins where that of the plan before ends
-
-    friend bool operator==(const plan_part&, const plan_part&) = default;
-  };
   detail::unset_vector<duplicate> all_;  // plan by plan
-  std::vector<plan_part> plans_;
+  std::vector<std::uint32_t> ends_;      // of each plan's part of `all_`
+  std::vector<std::uint32_t> items_;     // how many each plan has
 };
 
 /// Decides which items are redundant, so that each index stays exactly once, also where one plan names it several
@@ -1125,12 +1120,13 @@ class number_table {
 template <class Items>
 class duplicate_search {
  public:
-  // `number_all`: for `numbers`, and what needs them.
+  // `number_all`: for `number`, and what needs it.
   duplicate_search(const Items& items, bool number_all) : items_(items), number_all_(number_all) {
     found_.resize(items.size());
     numbers_.resize(items.size());
     starts_.reserve(items.plans());
-    result_.plans_.reserve(items.plans());
+    result_.ends_.reserve(items.plans());
+    result_.items_.reserve(items.plans());
     for (std::uint32_t plan = 0; plan != items.plans(); ++plan) search(plan);
   }
 
@@ -1139,17 +1135,16 @@ class duplicate_search {
   // Whether an item that writes something, or may, is redundant to one that writes nothing.
   [[nodiscard]] bool keeps_empty() const { return keeps_empty_; }
 
-  // The numbers of all items of a plan, in order.
-  [[nodiscard]] std::span<const std::uint32_t> numbers(std::size_t plan) const {
-    return std::span(numbers_).subspan(starts_[plan], items_.size(plan));
+  // The number of an item's index, if all were numbered.
+  [[nodiscard]] std::uint32_t number(std::size_t plan, std::uint32_t position) const {
+    return numbers_[starts_[plan] + position];
   }
   // Calls `visit(plan, position, number)` for all items, in order.
   template <class Visit>
   void for_each_item(const Visit& visit) const {
-    for (std::uint32_t plan = 0; plan != items_.plans(); ++plan) {
-      std::uint32_t position = 0;
-      for (const std::uint32_t number : numbers(plan)) visit(plan, position++, number);
-    }
+    for (std::uint32_t plan = 0; plan != items_.plans(); ++plan)
+      for (std::uint32_t position = 0; position != items_.size(plan); ++position)
+        visit(plan, position, number(plan, position));
   }
 
   // The item that writes the index of this number, as `keeper` and `position`. At first it is where the index first
@@ -1160,24 +1155,21 @@ class duplicate_search {
     return writer(number).keeper == plan && writer(number).position == position;
   }
 
-  // Lets the plan that `keepers` names for each index write it, with the first item there of which `may_write(plan,
-  // position, number)` is true.
-  template <class MayWrite>
-  void change_writers(const std::vector<std::uint32_t>& keepers, const MayWrite& may_write) {
+  // Lets the plan that `keepers` names for each index write it, with the first item there that `holders` lets write.
+  template <class Holders>
+  void change_writers(const std::vector<std::uint32_t>& keepers, const Holders& holders) {
     constexpr std::uint32_t not_met = ~std::uint32_t{0};
     for (std::size_t number = 0; number != distinct_; ++number) set_writer(number, {not_met, keepers[number], 0});
     for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
-      if (writer(number).keeper == plan && writer(number).position == not_met && may_write(plan, position, number))
+      if (is_writer(plan, not_met, number) && holders.may_write(plan, position, number))
         set_writer(number, {position, plan, 0});
     });
     redundant_ = 0;
     for (std::uint32_t plan = 0; plan != items_.plans(); ++plan) {
-      std::uint32_t position = 0;
-      for (const std::uint32_t number : numbers(plan)) {
-        if (!is_writer(plan, position, number)) add_redundant(position, writer(number));
-        ++position;
-      }
-      result_.plans_[plan].end = static_cast<std::uint32_t>(redundant_);
+      for (std::uint32_t position = 0; position != items_.size(plan); ++position)
+        if (const auto each = number(plan, position); !is_writer(plan, position, each))
+          add_redundant(position, writer(each));
+      result_.ends_[plan] = static_cast<std::uint32_t>(redundant_);
     }
   }
 
@@ -1197,7 +1189,8 @@ class duplicate_search {
       position = look_up_block(plan, position);
     }
     if (number_all_ || distinct_ != distinct_before) known_ += items_.size(plan);
-    result_.plans_.push_back({items_.size(plan), static_cast<std::uint32_t>(redundant_)});
+    result_.ends_.push_back(static_cast<std::uint32_t>(redundant_));
+    result_.items_.push_back(items_.size(plan));
   }
 
   // Replicas list the same items in the same order. So where an item had the index of an earlier one, the next item
@@ -1349,21 +1342,17 @@ void choose_keepers(const Items& items, duplicate_search<Items>& search, const k
   for (std::size_t number = 0; number != search.distinct(); ++number) keepers.push_back(holders.of(number).front());
   if (policy) {
     shared_indices shared(items.plans(), tells_bytes<typename Items::item_type>);
-    std::vector<std::size_t> numbers;
     for (std::size_t number = 0; number != search.distinct(); ++number) {
-      if (holders.of(number).size() == 1) {
-        shared.add_own_bytes(keepers[number], holders.bytes(number));
-      } else {
-        shared.add(holders.bytes(number), holders.of(number));
-        numbers.push_back(number);
-      }
+      if (holders.of(number).size() != 1) shared.add(holders.bytes(number), holders.of(number));
+      else shared.add_own_bytes(keepers[number], holders.bytes(number));
     }
-    const std::vector<std::uint32_t> chosen = detail::keepers_by(policy, shared);
-    for (std::size_t i = 0; i != chosen.size(); ++i) keepers[numbers[i]] = chosen[i];
+    std::size_t number = 0;
+    for (const std::uint32_t chosen : detail::keepers_by(policy, shared)) {
+      while (holders.of(number).size() == 1) ++number;
+      keepers[number++] = chosen;
+    }
   }
-  search.change_writers(keepers, [&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
-    return holders.may_write(plan, position, number);
-  });
+  search.change_writers(keepers, holders);
 }
 
 // ---------------------------------------------------------------------------------------------------- checking
@@ -1616,14 +1605,14 @@ inline conflict_error::conflict_error(std::size_t all, std::vector<conflict> fir
       conflicts(std::move(first_conflicts)) {}
 
 inline std::size_t duplicates::items(std::size_t plan) const {
-  if (plan >= plans_.size()) detail::raise(std::out_of_range("dcp: there is no such plan"));
-  return plans_[plan].items;
+  if (plan >= items_.size()) detail::raise(std::out_of_range("dcp: there is no such plan"));
+  return items_[plan];
 }
 
 inline std::span<const duplicate> duplicates::in(std::size_t plan) const {
-  if (plan >= plans_.size()) detail::raise(std::out_of_range("dcp: there is no such plan"));
-  const std::size_t begin = plan == 0 ? 0 : plans_[plan - 1].end;
-  return std::span(all_).subspan(begin, plans_[plan].end - begin);
+  if (plan >= ends_.size()) detail::raise(std::out_of_range("dcp: there is no such plan"));
+  const std::size_t begin = plan == 0 ? 0 : ends_[plan - 1];
+  return std::span(all_).subspan(begin, ends_[plan] - begin);
 }
 
 template <class Plans>
