@@ -409,44 +409,33 @@ constexpr auto& pointee(Pointer& pointer) {
 // What the parts are of a type that is compared, hashed and shown part by part.
 template <class... Types>
 struct type_list {};
-template <class Whole>
-struct parts_of {
-  using type = type_list<>;
-};
+type_list<> parts_in(...);
 template <class First, class Second>
-struct parts_of<std::pair<First, Second>> {
-  using type = type_list<First, Second>;
-};
+type_list<First, Second> parts_in(std::type_identity<std::pair<First, Second>>);
 template <class... Parts>
-struct parts_of<std::tuple<Parts...>> {
-  using type = type_list<Parts...>;
-};
+type_list<Parts...> parts_in(std::type_identity<std::tuple<Parts...>>);
 template <template <class...> class Variant, class... Parts>
   requires requires(const Variant<Parts...>& value) { value.valueless_by_exception(); }
-struct parts_of<Variant<Parts...>> {
-  using type = type_list<Parts...>;
-};
+type_list<Parts...> parts_in(std::type_identity<Variant<Parts...>>);
 template <optional_like Optional>
-struct parts_of<Optional> {
-  using type = type_list<decltype(*std::declval<const Optional&>())>;
-};
+auto parts_in(std::type_identity<Optional>) -> type_list<decltype(*std::declval<const Optional&>())>;
 template <std::ranges::forward_range Range>
   requires(!std::is_array_v<Range> && !optional_like<Range> &&       // (a std::optional is a range too, in C++26)
            !std::same_as<std::ranges::range_value_t<Range>, Range>)  // (a std::filesystem::path has paths)
-struct parts_of<Range> {
-  using type = type_list<std::ranges::range_value_t<Range>>;
-};
+type_list<std::ranges::range_value_t<Range>> parts_in(std::type_identity<Range>);
+template <class Whole>
+using parts_of = decltype(detail::parts_in(std::type_identity<Whole>()));
 
 // Not a variant: it has one of them, and to ask for it would want <variant>.
 template <class Whole>
-concept has_parts = !std::same_as<typename parts_of<Whole>::type, type_list<>> &&
-                    !requires(const Whole& value) { value.valueless_by_exception(); };
+concept has_parts =
+    !std::same_as<parts_of<Whole>, type_list<>> && !requires(const Whole& value) { value.valueless_by_exception(); };
 
 template <class Whole, class Predicate>
 consteval bool all_parts(Predicate predicate) {
   return [&]<class... Parts>(type_list<Parts...>) {
     return (predicate(type_list<std::remove_cvref_t<Parts>>{}) && ...);
-  }(typename parts_of<Whole>::type{});
+  }(parts_of<Whole>());
 }
 
 // Whether `==` can be called. That of a pair, tuple, variant or container is there whatever its parts have.
