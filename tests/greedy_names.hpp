@@ -11,7 +11,7 @@
   X(give_in_order) X(given_) X(grow_past) X(has_empty) X(has_empty_) X(hash_of) X(is_lighter) X(is_small)              \
   X(is_written_) X(items_) X(keepers) X(keepers_of_unknown) X(level) X(line_) X(max_message_) X(movable)               \
   X(number_all_) X(own_bytes_) X(pieces_of) X(plan_seen) X(rbegin) X(rend) X(room_in) X(set_seen) X(sets_of_)          \
-  X(shared_) X(steps) X(text_) X(everywhere) X(mem_fn) X(report_on) X(number) X(parts_in) \
+  X(shared_) X(steps) X(text_) X(everywhere) X(mem_fn) X(report_on) X(number) X(parts_in) X(for_each_that_stays) \
   X(Exception) X(GetCurrentProcessId) X(GetCurrentThreadId) X(Items) X(Other) X(Type) X(Variant) X(abort)              \
   X(accumulate) X(add) X(add_own_bytes) X(add_redundant) X(addressof) X(ahead) X(all_parts) X(allocator)               \
   X(allocator_traits) X(append_index) X(append_quoted) X(append_removed) X(apply) X(array) X(as_bytes) X(as_const)     \

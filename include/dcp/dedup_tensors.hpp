@@ -1382,19 +1382,24 @@ void check_same_plans(const Items& items, const duplicates& found) {
 
 // ----------------------------------------------------------------------------------------------------- erasing
 
+// Calls `visit` with an iterator to each item that stays.
+template <class Items, class Visit>
+void for_each_that_stays(Items& items, std::span<const duplicate> redundant, const Visit& visit) {
+  std::uint32_t position = 0;
+  for (auto item = std::ranges::begin(items); item != std::ranges::end(items); ++item) {
+    if (!redundant.empty() && redundant.front().position == position) redundant = redundant.subspan(1);
+    else visit(item);
+    ++position;
+  }
+}
+
 template <class Items>
 void close_up(Items& items, std::span<const duplicate> redundant) {
   auto out = items.begin();
-  std::uint32_t position = 0;
-  for (auto item = items.begin(); item != items.end(); ++item) {
-    if (!redundant.empty() && redundant.front().position == position) {
-      redundant = redundant.subspan(1);
-    } else {
-      if (out != item) *out = std::move(*item);
-      ++out;
-    }
-    ++position;
-  }
+  detail::for_each_that_stays(items, redundant, [&](const auto& item) {
+    if (out != item) *out = std::move(*item);
+    ++out;
+  });
   items.erase(out, items.end());
   // What replicas held is most of a job's plans. Given back plan by plan, it is still in the cache when the allocator
   // joins the small blocks of the items to larger ones: a quarter of the time of dedup_tensors, with glibc.
@@ -1443,10 +1448,7 @@ void erase_items(Items& items, std::span<const duplicate> redundant) {
 template <class Plans>
 void erase_from(Plans& plans, const duplicates& found) {
   std::size_t number = 0;
-  for (auto& plan : plans) {
-    auto&& items = access::items(plan);
-    detail::erase_items(items, found.in(number++));
-  }
+  for (auto& plan : plans) detail::erase_items(access::items(plan), found.in(number++));
 }
 
 // Whether plans can be copied without the items that go.
@@ -1461,12 +1463,7 @@ Plan copy_what_stays(const Plan& plan, std::span<const duplicate> redundant) {
   auto& out = access::items(result);
   const auto& items = access::items(plan);
   if constexpr (requires { out.reserve(items.size()); }) out.reserve(items.size() - redundant.size());
-  std::uint32_t position = 0;
-  for (const auto& item : items) {
-    if (!redundant.empty() && redundant.front().position == position) redundant = redundant.subspan(1);
-    else out.push_back(item);
-    ++position;
-  }
+  detail::for_each_that_stays(items, redundant, [&](const auto& item) { out.push_back(*item); });
   return result;
 }
 
@@ -1541,18 +1538,14 @@ duplicates decide(Plans& plans, const options& settings, const source_location& 
 // Moves before it erases, as to move a std::deque can throw.
 template <class Plans>
 Plans move_without_duplicates(Plans& plans, const options& settings, const source_location& where) {
-  const duplicates found = detail::decide(std::as_const(plans), settings, where);
+  duplicates found = detail::decide(std::as_const(plans), settings, where);
+  const auto first_of = [](const plan_of<Plans>& plan) { return detail::first_item(plan); };
   std::vector<const void*> first_items;
-  for (const auto& plan : plans) first_items.push_back(detail::first_item(plan));
+  for (const auto& plan : plans) first_items.push_back(first_of(plan));
   Plans result(std::move(plans));
-  std::size_t number = 0;
-  bool is_moved = true;
-  for (const auto& plan : result) is_moved = detail::first_item(plan) == first_items[number++] && is_moved;
-  if (is_moved) {
-    detail::erase_from(result, found);
-  } else {  // To move was to copy, and the copy can have another order.
-    detail::erase_from(result, detail::decide(std::as_const(result), {.keep = settings.keep}, where));
-  }
+  if (!std::ranges::equal(first_items, result, {}, {}, first_of))  // To move was to copy: the order can be another.
+    found = detail::decide(std::as_const(result), {.keep = settings.keep}, where);
+  detail::erase_from(result, found);
   return result;
 }
 
