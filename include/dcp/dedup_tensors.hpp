@@ -625,27 +625,8 @@ struct access {
   }
 };
 
-}  // namespace detail
-
-template <class Plan>
-struct save_plan_traits {
-  static constexpr decltype(auto) items(auto& plan)
-    requires(!std::is_void_v<decltype(detail::access::default_items(plan))>)
-  {
-    return detail::access::default_items(plan);
-  }
-};
-template <class Item>
-struct write_item_traits {
-  static constexpr decltype(auto) index(const Item& item)
-    requires(!std::is_void_v<decltype(detail::access::default_index(item))>)
-  {
-    return detail::access::default_index(item);
-  }
-};
-
-namespace detail {
-
+template <class Range>
+using element_of = std::remove_reference_t<std::ranges::range_reference_t<Range>>;  // const, where it cannot be changed
 template <class Plans>
 using plan_of = std::ranges::range_value_t<Plans>;
 template <class Plan>
@@ -1567,7 +1548,24 @@ Plans copy_without_duplicates(const Plans& plans, const options& settings, const
 
 }  // namespace detail
 
-// ------------------------------------------------------------------------------------------ the public functions
+// --------------------------------------------------------------------------- the traits and the public functions
+
+template <class Plan>
+struct save_plan_traits {
+  static constexpr decltype(auto) items(auto& plan)
+    requires(!std::is_void_v<decltype(detail::access::default_items(plan))>)
+  {
+    return detail::access::default_items(plan);
+  }
+};
+template <class Item>
+struct write_item_traits {
+  static constexpr decltype(auto) index(const Item& item)
+    requires(!std::is_void_v<decltype(detail::access::default_index(item))>)
+  {
+    return detail::access::default_index(item);
+  }
+};
 
 inline void shared_indices::add(std::uint64_t bytes, std::span<const std::uint32_t> holders) {
   holders_.insert(holders_.end(), holders.begin(), holders.end());
