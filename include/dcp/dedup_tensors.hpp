@@ -281,10 +281,9 @@ struct unset_allocator : std::allocator<Value> {
   struct rebind {
     using other = unset_allocator<Other>;
   };
-  template <class Other, class... Arguments>
-  void construct(Other* at, Arguments&&... arguments) {
-    if constexpr (sizeof...(Arguments) == 0) ::new (static_cast<void*>(at)) Other;
-    else ::new (static_cast<void*>(at)) Other(std::forward<Arguments>(arguments)...);
+  template <class Other>
+  void construct(Other* at) {
+    ::new (static_cast<void*>(at)) Other;
   }
 };
 
@@ -490,11 +489,9 @@ template <class Whole, class Visit>
 constexpr void for_each_part(const Whole& whole, const Visit& visit) {
   if constexpr (optional_like<Whole>) {
     if (whole.has_value()) visit(*whole);
-  } else if constexpr (std::ranges::forward_range<const Whole>) {
+  } else if constexpr (std::ranges::forward_range<const Whole>)
     for (const auto& part : whole) visit(part);
-  } else {
-    std::apply([&](const auto&... part) { (visit(part), ...); }, whole);
-  }
+  else std::apply([&](const auto&... part) { (visit(part), ...); }, whole);
 }
 
 // What is called of a caller's types: what the trait has, or else the default; void, if a type has neither.
@@ -532,11 +529,9 @@ struct access {
 
   template <class Item>
   static constexpr decltype(auto) default_index(const Item& item) {
-    if constexpr (requires { item.index; }) {
-      return (item.index);
-    } else if constexpr (requires { item.index(); }) {
-      return item.index();
-    } else if constexpr (map_entry<const Item>) {
+    if constexpr (requires { item.index; }) return (item.index);
+    else if constexpr (requires { item.index(); }) return item.index();
+    else if constexpr (map_entry<const Item>) {
       // Unless the value has an index of another type: it could be either.
       using of_value = std::remove_cvref_t<decltype(access::index(access::target(item.second)))>;
       if constexpr (std::is_void_v<of_value> || std::same_as<const of_value, decltype(Item::first)>)
@@ -551,11 +546,10 @@ struct access {
 
   template <class Item, class Index>
   static constexpr std::uint64_t hash(const Index& index) {
-    if constexpr (requires { write_item_traits<Item>::hash(index); }) {
+    if constexpr (requires { write_item_traits<Item>::hash(index); })
       return static_cast<std::uint64_t>(write_item_traits<Item>::hash(index));
-    } else if constexpr (has_std_hash<Index>) {
-      return std::hash<Index>{}(index);
-    } else {
+    else if constexpr (has_std_hash<Index>) return std::hash<Index>{}(index);
+    else {
       std::uint64_t hash = 0;
       detail::for_each_part(index, [&](const auto& part) {
         hash = (hash + 1 + access::hash<type_list<>>(part)) * 0x9E3779B97F4A7C15u;
@@ -566,19 +560,17 @@ struct access {
   }
   template <class Item, class Index>
   static constexpr bool equal(const Index& a, const Index& b) {
-    if constexpr (requires { write_item_traits<Item>::equal(a, b); }) {
+    if constexpr (requires { write_item_traits<Item>::equal(a, b); })
       return static_cast<bool>(write_item_traits<Item>::equal(a, b));
-    } else if constexpr (detail::has_equality<Index>()) {
-      return static_cast<bool>(a == b);
-    } else if constexpr (optional_like<Index>) {
+    else if constexpr (detail::has_equality<Index>()) return static_cast<bool>(a == b);
+    else if constexpr (optional_like<Index>)
       return a.has_value() ? b.has_value() && access::equal<type_list<>>(*a, *b) : !b.has_value();
-    } else if constexpr (std::ranges::forward_range<const Index>) {
+    else if constexpr (std::ranges::forward_range<const Index>)
       return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return access::equal<type_list<>>(x, y); });
-    } else {
+    else
       return [&]<std::size_t... At>(std::index_sequence<At...>) {
         return (access::equal<type_list<>>(std::get<At>(a), std::get<At>(b)) && ...);
       }(std::make_index_sequence<std::tuple_size_v<Index>>());
-    }
   }
 
   template <class Item>
@@ -657,17 +649,15 @@ template <class Range>
 concept holds_elements = std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
 // A container that owns its elements passes its own constness on to them; a span or a handle does not.
 template <class Range>
-concept keeps_const = std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<const Range>>>;
+concept keeps_const = std::is_const_v<element_of<const Range>>;
 template <class Range>
-concept owns_elements =
-    keeps_const<Range> && !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<Range>>>;
+concept owns_elements = keeps_const<Range> && !std::is_const_v<element_of<Range>>;
 template <class Result>
 concept changeable_result = std::is_lvalue_reference_v<Result> && !std::is_const_v<std::remove_reference_t<Result>>;
 
 template <class Items>
-concept is_std_vector = requires {
-  requires std::same_as<Items, std::vector<std::ranges::range_value_t<Items>, typename Items::allocator_type>>;
-};
+concept is_std_vector =
+    std::same_as<Items, std::vector<std::ranges::range_value_t<Items>, typename Items::allocator_type>>;
 
 // An array of JSON, or an object: which of them, is not in the type.
 template <class Items>
@@ -689,11 +679,9 @@ template <class Items>
 concept erases_after = requires(Items& items) { items.erase_after(items.before_begin()); };
 
 template <class Items>
-concept erases_one = !plain_sequence<Items> && requires(Items& items) { items.erase(items.begin()); };
-
-template <class Items>
-concept erasable = (plain_sequence<Items> && std::is_move_assignable_v<std::ranges::range_value_t<Items>>) ||
-                   erases_after<Items> || erases_one<Items>;
+concept erasable =
+    (plain_sequence<Items> && std::is_move_assignable_v<std::ranges::range_value_t<Items>>) ||
+    (!plain_sequence<Items> && requires(Items& items) { items.erase(items.begin()); }) || erases_after<Items>;
 
 template <class Plans, class Plan = plan_of<Plans>>
 concept copyable = std::is_copy_constructible_v<Plans> && std::is_copy_constructible_v<Plan> &&
@@ -773,7 +761,7 @@ consteval bool check_changeable() {
     static_assert(never<Plans>,
                   "dcp: the items of a plan cannot be erased: keep them in a container with `erase`, and make them "
                   "assignable if it is a std::vector or std::deque");
-  else if constexpr (!changeable_result<items_result<std::remove_reference_t<std::ranges::range_reference_t<Plans>>>>)
+  else if constexpr (!changeable_result<items_result<element_of<Plans>>>)
     static_assert(never<Plans>,
                   "dcp: the items of a plan cannot be changed or are not owned by it: save_plan_traits<Plan>::items "
                   "has to return a reference, to const items for a const plan alone");
@@ -818,13 +806,6 @@ template <class Index>
 concept prints_itself = (std::is_class_v<Index> && requires(std::ostream& out, const Index& index) { out << index; }) ||
                         (std::is_enum_v<Index> && requires(std::ostream& out) { out << exactly<Index>(); });
 
-// A number. (Its operator<< would be there only for those who include <ostream>.)
-template <class Index>
-concept has_digits = requires(const Index& index) { std::to_string(index); };
-
-template <class Type>
-concept complete = requires { sizeof(Type); };
-
 // What is written to a stream, appended to a text. Its base is an argument so that it is looked at only where an index
 // has an operator<<, and so <ostream>: to include it here would cost everybody else a fifth of the time to compile this
 // header.
@@ -864,18 +845,18 @@ inline void append_quoted(std::string& text, std::string_view value) {
 // `number` is shown for an index, or a part of one, that cannot be.
 template <class Index, class Stream = std::ostream>
 void append_index(std::string& text, const Index& index, std::size_t number) {
-  if constexpr (std::convertible_to<const Index&, std::string_view>) {
-    detail::append_quoted(text, index);
-  } else if constexpr (prints_itself<Index>) {
-    static_assert(complete<Stream>, "dcp: the log prints an index by its operator<<: include <ostream>");
-    if constexpr (complete<Stream>) {
+  if constexpr (std::convertible_to<const Index&, std::string_view>) detail::append_quoted(text, index);
+  else if constexpr (prints_itself<Index>) {
+    constexpr bool is_complete = requires { sizeof(Stream); };
+    static_assert(is_complete, "dcp: the log prints an index by its operator<<: include <ostream>");
+    if constexpr (is_complete) {
       text_buffer<std::basic_streambuf<typename Stream::char_type>> buffer(text);
       Stream out(&buffer);
       out.exceptions(Stream::badbit);  // or else it would swallow a failed allocation of the text's
       out << index;
     }
-  } else if constexpr (has_digits<Index>) {
-    text += std::to_string(index);
+  } else if constexpr (requires { std::to_string(index); }) {
+    text += std::to_string(index);  // (its operator<< would be there only for those who include <ostream>)
   } else if constexpr (has_parts<Index>) {
     text += '(';
     const char* between = "";
@@ -885,21 +866,14 @@ void append_index(std::string& text, const Index& index, std::size_t number) {
       detail::append_index(text, part, part_number++);
     });
     text += ')';
-  } else {
-    text += '#' + std::to_string(number);
-  }
+  } else text += '#' + std::to_string(number);
 }
 
 // ------------------------------------------------------------------------------------------- reading the plans
 
 template <std::ranges::forward_range Range>
 constexpr std::uint64_t count_of(Range& range) {
-  const auto begin = std::ranges::begin(range);
-  const auto end = std::ranges::end(range);
-  if constexpr (std::ranges::random_access_range<Range>) return static_cast<std::uint64_t>(end - begin);
-  std::uint64_t count = 0;
-  for (auto at = begin; at != end; ++at) ++count;
-  return count;
+  return static_cast<std::uint64_t>(std::ranges::distance(range));
 }
 
 // Where a plan's first item is; nothing, if it has none.
@@ -1009,8 +983,8 @@ class planned_items {
  private:
   using iterator = std::ranges::iterator_t<const items_of<plan_type>>;
   static constexpr bool by_position = std::random_access_iterator<iterator>;
-  using cursor =
-      std::conditional_t<by_position, iterator, const std::ranges::range_value_t<const items_of<plan_type>>* const*>;
+  using pointer = const entry_of<plan_type>*;
+  using cursor = std::conditional_t<by_position, iterator, const pointer*>;
 
   struct plan_part {
     cursor begin;
@@ -1018,8 +992,7 @@ class planned_items {
     mutable std::optional<bool> has_empty = {};
   };
   std::vector<plan_part> plans_;
-  std::vector<const std::ranges::range_value_t<const items_of<plan_type>>*>
-      pointers_;  // to all in order, without random access
+  std::vector<pointer> pointers_;  // to all in order, without random access
   std::uint32_t size_ = 0;
 };
 
@@ -1330,10 +1303,10 @@ void choose_keepers(const Items& items, duplicate_search<Items>& search, const k
 // Throws if a replica differs from what would be written.
 template <class Items>
 void check_replicas(const Items& items, const duplicate_search<Items>& search) {
-  if constexpr (!tells_data<typename Items::item_type>) {
+  if constexpr (!tells_data<typename Items::item_type>)
     detail::raise(
         std::invalid_argument("dcp: check_replicas wants write_item_traits<Item>::same_data, or an == of the items"));
-  } else {
+  else {
     constexpr std::size_t most_listed = 10;
     std::size_t count = 0;
     std::vector<conflict> conflicts;
@@ -1532,9 +1505,8 @@ Plans move_without_duplicates(Plans& plans, const options& settings, const sourc
 
 template <class Plans>
 Plans copy_without_duplicates(const Plans& plans, const options& settings, const source_location& where) {
-  if constexpr (copies_what_stays<Plans>) {
-    return detail::copy_what_stays(plans, detail::decide(plans, settings, where));
-  } else {
+  if constexpr (copies_what_stays<Plans>) return detail::copy_what_stays(plans, detail::decide(plans, settings, where));
+  else {
     Plans result(plans);
     std::vector<const void*> objects;
     for (const auto& plan : plans) objects.push_back(detail::items_object(plan));
@@ -1614,11 +1586,10 @@ std::decay_t<Plans> dedup_tensors(Plans&& plans, const options& settings, source
   using Value = std::remove_cvref_t<Plans>;
   constexpr bool in_place = !std::is_lvalue_reference_v<Plans> && !std::is_const_v<std::remove_reference_t<Plans>>;
   if constexpr (detail::check_returnable<Value, !in_place>()) {
-    if constexpr (!in_place) {
-      return detail::copy_without_duplicates(plans, settings, where);
-    } else if constexpr (!std::is_nothrow_move_constructible_v<Value>) {
+    if constexpr (!in_place) return detail::copy_without_duplicates(plans, settings, where);
+    else if constexpr (!std::is_nothrow_move_constructible_v<Value>)
       return detail::move_without_duplicates(plans, settings, where);
-    } else {
+    else {
       detail::erase_from(plans, detail::decide(std::as_const(plans), settings, where));
       return std::move(plans);
     }
