@@ -399,8 +399,7 @@ concept map_entry = requires(Entry& entry) {
   requires std::is_const_v<decltype(Entry::first)>;
 };
 
-template <class Pointer>
-constexpr auto& pointee(Pointer& pointer) {
+constexpr auto& pointee(auto& pointer) {
   if (!pointer) detail::raise(std::invalid_argument("dcp: a plan or an item is a null pointer"));
   return *pointer;
 }
@@ -583,8 +582,7 @@ struct access {
   }
 
   // The bytes that an item writes, if they are known.
-  template <class Item>
-  static constexpr std::optional<std::uint64_t> bytes(const Item& item) {
+  static constexpr std::optional<std::uint64_t> bytes(const auto& item) {
     if constexpr (!std::is_void_v<decltype(access::storage_size(item))>) {
       const auto checked = [](auto size) {
         if (!(size >= decltype(size){} && static_cast<long double>(size) < 0x1p64L))
@@ -871,14 +869,12 @@ void append_index(std::string& text, const Index& index, std::size_t number) {
 
 // ------------------------------------------------------------------------------------------- reading the plans
 
-template <std::ranges::forward_range Range>
-constexpr std::uint64_t count_of(Range& range) {
+constexpr std::uint64_t count_of(std::ranges::forward_range auto& range) {
   return static_cast<std::uint64_t>(std::ranges::distance(range));
 }
 
 // Where a plan's first item is; nothing, if it has none.
-template <class Plan>
-const void* first_item(Plan& plan) {
+const void* first_item(auto& plan) {
   auto&& items = access::items(plan);
   const auto first = std::ranges::begin(items);
   return first == std::ranges::end(items) ? nullptr : static_cast<const void*>(std::addressof(*first));
@@ -1020,8 +1016,7 @@ class number_table {
   }
 
   // The number of the index with this hash of which `same(number)` is true; if there is none, `next`, which it gets.
-  template <class Same>
-  Number find_or_enter(Number hash, Number next, const Same& same) {
+  Number find_or_enter(Number hash, Number next, const auto& same) {
     std::size_t at = hash & mask_;
     for (; slots_[at] != 0; at = (at + 1) & mask_) {
       if (((slots_[at] ^ hash) & ~mask_) != 0) continue;
@@ -1034,8 +1029,7 @@ class number_table {
 
   // To be called after each entry: grows if it is full, to what `left` more could need. Fourfold at most: whatever
   // follows, a number costs no more than 24 bytes here.
-  template <class HashOf>
-  void grow_past(Number count, std::size_t left, const HashOf& hash_of) {
+  void grow_past(Number count, std::size_t left, const auto& hash_of) {
     if (count <= room_in(slots_.size())) return;
     const std::size_t size = slots_.size() * (count + left <= room_in(slots_.size() * 2) ? 2 : 4);
     slots_ = std::vector<Number>();  // gives it back, as {} would not: at the peak there is one table
@@ -1083,8 +1077,7 @@ class duplicate_search {
     return numbers_[starts_[plan] + position];
   }
   // Calls `visit(plan, position, number)` for all items, in order.
-  template <class Visit>
-  void for_each_item(const Visit& visit) const {
+  void for_each_item(const auto& visit) const {
     for (std::uint32_t plan = 0; plan != items_.plans(); ++plan)
       for (std::uint32_t position = 0; position != items_.size(plan); ++position)
         visit(plan, position, number(plan, position));
@@ -1099,8 +1092,7 @@ class duplicate_search {
   }
 
   // Lets the plan that `keepers` names for each index write it, with the first item there that `holders` lets write.
-  template <class Holders>
-  void change_writers(const std::vector<std::uint32_t>& keepers, const Holders& holders) {
+  void change_writers(const std::vector<std::uint32_t>& keepers, const auto& holders) {
     constexpr std::uint32_t not_met = ~std::uint32_t{0};
     for (std::size_t number = 0; number != distinct_; ++number) set_writer(number, {not_met, keepers[number], 0});
     for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
@@ -1323,8 +1315,7 @@ void check_replicas(const Items& items, const duplicate_search<Items>& search) {
 }
 
 // That what goes has, in these plans too, the index of what is to stay.
-template <class Items>
-void check_same_plans(const Items& items, const duplicates& found) {
+void check_same_plans(const auto& items, const duplicates& found) {
   bool are_same = items.plans() == found.plans();
   for (std::size_t plan = 0; are_same && plan != items.plans(); ++plan)
     are_same = items.size(plan) == found.items(plan);
@@ -1337,8 +1328,7 @@ void check_same_plans(const Items& items, const duplicates& found) {
 // ----------------------------------------------------------------------------------------------------- erasing
 
 // Calls `visit` with an iterator to each item that stays.
-template <class Items, class Visit>
-void for_each_that_stays(Items& items, std::span<const duplicate> redundant, const Visit& visit) {
+void for_each_that_stays(auto& items, std::span<const duplicate> redundant, const auto& visit) {
   std::uint32_t position = 0;
   for (auto item = std::ranges::begin(items); item != std::ranges::end(items); ++item) {
     if (!redundant.empty() && redundant.front().position == position) redundant = redundant.subspan(1);
@@ -1399,8 +1389,7 @@ void erase_items(Items& items, std::span<const duplicate> redundant) {
   }
 }
 
-template <class Plans>
-void erase_from(Plans& plans, const duplicates& found) {
+void erase_from(auto& plans, const duplicates& found) {
   std::size_t number = 0;
   for (auto& plan : plans) detail::erase_items(access::items(plan), found.in(number++));
 }
@@ -1433,8 +1422,7 @@ Plans copy_what_stays(const Plans& plans, const duplicates& found) {
 // ----------------------------------------------------------------------------------------------- the log's text
 
 // What one plan loses. `left` counts what all plans lose and is not in the text yet.
-template <class IndexAt>
-void append_removed(std::string& text, std::size_t plan, std::span<const duplicate> redundant, const IndexAt& index_at,
+void append_removed(std::string& text, std::size_t plan, std::span<const duplicate> redundant, const auto& index_at,
                     std::size_t max_message, std::size_t& left) {
   text += std::to_string(plan) + ": [";
   const char* between = "";
@@ -1450,8 +1438,7 @@ void append_removed(std::string& text, std::size_t plan, std::span<const duplica
   text += ']';
 }
 
-template <class Items>
-std::string removal_message(const Items& items, const duplicates& found, std::size_t max_message) {
+std::string removal_message(const auto& items, const duplicates& found, std::size_t max_message) {
   std::string text = "Duplicate keys to remove: {";
   std::size_t left = found.size();
   const char* between = "";
@@ -1493,7 +1480,7 @@ duplicates decide(Plans& plans, const options& settings, const source_location& 
 template <class Plans>
 Plans move_without_duplicates(Plans& plans, const options& settings, const source_location& where) {
   duplicates found = detail::decide(std::as_const(plans), settings, where);
-  const auto first_of = [](const plan_of<Plans>& plan) { return detail::first_item(plan); };
+  const auto first_of = [](const auto& plan) { return detail::first_item(plan); };
   std::vector<const void*> first_items;
   for (const auto& plan : plans) first_items.push_back(first_of(plan));
   Plans result(std::move(plans));
