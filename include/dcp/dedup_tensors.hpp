@@ -1214,12 +1214,13 @@ template <class Items>
 class holder_lists {
  public:
   holder_lists(const Items& items, const duplicate_search<Items>& search)
-      : items_(items), begins_(search.distinct() + 1), is_written_(search.distinct()), first_(search.distinct()) {
+      : items_(items), begins_(search.distinct() + 1), is_written_(search.distinct()) {
     for (std::size_t plan = 0; plan != items.plans() && !has_empty_; ++plan) has_empty_ = items.has_empty(plan);
+    bytes_.resize(search.distinct());
     search.for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
       const bool is_new = begins_[number + 1]++ == 0;
       const bool is_written = has_empty_ && !is_written_[number] && !items.writes_nothing(plan, position);
-      if (is_new || is_written) first_[number] = {plan, position};
+      if (is_new || is_written) bytes_[number] = access::bytes(items.item(plan, position)).value_or(0);
       if (is_written) is_written_[number] = true;
     });
     for (std::size_t i = 1; i < begins_.size(); ++i) begins_[i] += begins_[i - 1];
@@ -1236,10 +1237,8 @@ class holder_lists {
   [[nodiscard]] std::span<const std::uint32_t> of(std::size_t number) const {
     return std::span(plans_).subspan(begins_[number], ends_[number] - begins_[number]);
   }
-  // 0 where they are not known.
-  [[nodiscard]] std::uint64_t bytes(std::size_t number) const {
-    return access::bytes(items_.item(first_[number].first, first_[number].second)).value_or(0);
-  }
+  // Of the first item that writes something, or may; 0 where they are not known.
+  [[nodiscard]] std::uint64_t bytes(std::size_t number) const { return bytes_[number]; }
 
   // Not, if an item writes nothing where another of its index does.
   [[nodiscard]] bool may_write(std::uint32_t plan, std::uint32_t position, std::uint32_t number) const {
@@ -1252,8 +1251,8 @@ class holder_lists {
   std::vector<std::uint32_t> begins_;  // of each index's part of `plans_`
   std::vector<std::uint32_t> ends_;
   std::vector<std::uint32_t> plans_;
-  std::vector<bool> is_written_;                                // an item of the index writes something, or may
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> first_;  // such item, or item; its plan and position
+  std::vector<std::uint64_t> bytes_;
+  std::vector<bool> is_written_;  // an item of the index writes something, or may
 };
 
 inline std::vector<std::uint32_t> keepers_by(const keep_policy& policy, const shared_indices& shared) {
