@@ -914,21 +914,17 @@ class planned_items {
       const std::uint64_t size = detail::count_of(items);
       if (size >= ~std::uint32_t{0} - size_)
         detail::raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
-      size_ += static_cast<std::uint32_t>(size);
-      plans_.push_back({cursor(), static_cast<std::uint32_t>(size)});
-      if constexpr (by_position) plans_.back().begin = std::ranges::begin(items);
+      if constexpr (by_position) plans_.push_back({std::ranges::begin(items), static_cast<std::uint32_t>(size)});
+      else plans_.push_back({size_, static_cast<std::uint32_t>(size)});
+      size_ += plans_.back().size;
       objects.push_back(detail::items_object(plan));
     }
     detail::refuse_shared(objects,
                           "dcp: two plans have the same items object: each index would be lost in one of them");
     if constexpr (!by_position) {
       pointers_.reserve(size_);
-      auto part = plans_.begin();
-      for (const plan_type& plan : plans) {
-        (part++)->begin = pointers_.data() + pointers_.size();
-        const auto& items = access::items(plan);
-        for (const auto& item : items) pointers_.push_back(std::addressof(item));
-      }
+      for (const plan_type& plan : plans)
+        for (const auto& item : access::items(plan)) pointers_.push_back(std::addressof(item));
     }
   }
 
@@ -938,8 +934,8 @@ class planned_items {
 
   [[nodiscard]] const item_type& item(std::size_t plan, std::uint32_t position) const {
     if constexpr (by_position)
-      return access::target(plans_[plan].begin[static_cast<std::iter_difference_t<cursor>>(position)]);
-    else return access::target(*plans_[plan].begin[position]);
+      return access::target(plans_[plan].begin[static_cast<std::iter_difference_t<iterator>>(position)]);
+    else return access::target(*pointers_[plans_[plan].begin + position]);
   }
   [[nodiscard]] decltype(auto) index(std::size_t plan, std::uint32_t position) const {
     return access::index(item(plan, position));
@@ -979,16 +975,14 @@ class planned_items {
  private:
   using iterator = std::ranges::iterator_t<const items_of<plan_type>>;
   static constexpr bool by_position = std::random_access_iterator<iterator>;
-  using pointer = const entry_of<plan_type>*;
-  using cursor = std::conditional_t<by_position, iterator, const pointer*>;
 
   struct plan_part {
-    cursor begin;
+    std::conditional_t<by_position, iterator, std::uint32_t> begin;
     std::uint32_t size;
     mutable std::optional<bool> has_empty = {};
   };
   std::vector<plan_part> plans_;
-  std::vector<pointer> pointers_;  // to all in order, without random access
+  std::vector<const entry_of<plan_type>*> pointers_;  // to all in order, without random access
   std::uint32_t size_ = 0;
 };
 
