@@ -1029,13 +1029,10 @@ class number_table {
     slots_ = std::vector<Number>();  // gives it back, as {} would not: at the peak there is one table
     slots_.resize(size);
     mask_ = static_cast<Number>(size - 1);
-    for (Number number = 0; number != count;) {
+    for (Number number = 0; number != count; ++number) {
       constexpr Number ahead = 16;
       if (number + ahead < count) prefetch(hash_of(number + ahead));
-      const Number hash = hash_of(number);
-      std::size_t at = hash & mask_;
-      while (slots_[at] != 0) at = (at + 1) & mask_;
-      slots_[at] = (hash & ~mask_) | ++number;
+      find_or_enter(hash_of(number), number, [](Number) { return false; });  // (they all differ)
     }
   }
 
