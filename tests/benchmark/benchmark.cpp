@@ -1,7 +1,7 @@
 // What find_duplicates and dedup_tensors cost, beside the floor (hashing every index once), the limit of the work, hash
 // sets, and a port of PyTorch's steps; prints a table of the measured figures and the goals.
 //
-//     benchmark [--quick] [--csv FILE]
+//     benchmark [--quick]
 //
 // All that is compared is run in turns in one process, and the best of several rounds counts. The exit status is 1 if a
 // goal is missed by more than noise (20 % of a time), or if two ways disagree on what is redundant; the last lines say
@@ -55,7 +55,6 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 bool quick = false;               // times mean nothing
-std::FILE* csv = nullptr;         // where it is wanted
 std::vector<std::string> missed;  // goals, and ways that disagree
 volatile std::size_t sink;        // so that nothing measured is optimised away
 
@@ -87,16 +86,11 @@ class race {
         ->best;
   }
 
-  /// ns an item to the standard error, and to the CSV file.
-  void print(const std::string& types, const std::string& layout, std::size_t items, bool to_csv = false) const {
-    for (const auto& [name, run, best] : contenders_) {
-      const double nanoseconds = best / static_cast<double>(items) * 1e9;
+  /// ns an item to the standard error.
+  void print(const std::string& types, const std::string& layout, std::size_t items) const {
+    for (const auto& [name, run, best] : contenders_)
       std::fprintf(stderr, "%-10s %-22s %-22s %8.2f ns an item\n", types.c_str(), layout.c_str(), name.c_str(),
-                   nanoseconds);
-      if (to_csv && csv != nullptr)
-        std::fprintf(csv, "%s,%s,%s,%.3f,%.3f\n", types.c_str(), layout.c_str(), name.c_str(), nanoseconds,
-                     best / contenders_.front().best);
-    }
+                   best / static_cast<double>(items) * 1e9);
   }
 
  private:
@@ -183,7 +177,7 @@ void measure_decision(const std::string& types, const layout& like) {
   times.enter("absl::flat_hash_set", [&] { return find_with<absl::flat_hash_set>(plans).size(); });
 #endif
   times.run_in_turns(items < 200'000 ? 100 : 9);
-  times.print(types, like.name, items, true);
+  times.print(types, like.name, items);
 
   const double ours = times["find_duplicates"];
   double fastest_set = times["std::unordered_set"];
@@ -462,16 +456,8 @@ int main(int count, char** words) {
   using namespace benchmark;
   for (int i = 1; i < count; ++i) {
     const std::string_view word = words[i];
-    if (word == "--quick") {
-      quick = true;
-    } else if (word == "--csv" && i + 1 < count) {
-      csv = std::fopen(words[++i], "w");
-      if (csv == nullptr) return std::perror(words[i]), 2;
-      std::fprintf(csv, "types,layout,contender,ns_an_item,over_floor\n");
-    } else {
-      std::fprintf(stderr, "usage: benchmark [--quick] [--csv FILE]\n");
-      return 2;
-    }
+    if (word != "--quick") return std::fprintf(stderr, "usage: benchmark [--quick]\n"), 2;
+    quick = true;
   }
 #if !defined(DCP_BENCHMARK_WITH_ABSEIL)
   std::printf("absl::flat_hash_set is absent: Abseil is not installed.\n\n");
@@ -486,7 +472,6 @@ int main(int count, char** words) {
     measure_planning({"no replicas", 1, ranks});
   }
   measure_balance();
-  if (csv != nullptr && std::fclose(csv) != 0) return std::perror("the CSV file"), 2;
   std::printf("\n%s%s\n", quick ? "Times do not count with --quick. " : "",
               missed.empty() ? "All goals are met within noise." : "Missed:");
   for (const std::string& each : missed) std::printf("%s\n", each.c_str());
