@@ -564,9 +564,12 @@ struct access {
     else if constexpr (detail::has_equality<Index>()) return static_cast<bool>(a == b);
     else if constexpr (optional_like<Index>)
       return a.has_value() ? b.has_value() && access::equal<type_list<>>(*a, *b) : !b.has_value();
-    else if constexpr (std::ranges::forward_range<const Index>)
-      return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return access::equal<type_list<>>(x, y); });
-    else
+    else if constexpr (std::ranges::forward_range<const Index>) {
+      auto other = std::ranges::begin(b);
+      for (const auto& part : a)
+        if (other == std::ranges::end(b) || !access::equal<type_list<>>(part, *other++)) return false;
+      return other == std::ranges::end(b);
+    } else
       return [&]<std::size_t... At>(std::index_sequence<At...>) {
         return (access::equal<type_list<>>(std::get<At>(a), std::get<At>(b)) && ...);
       }(std::make_index_sequence<std::tuple_size_v<Index>>());
@@ -870,7 +873,12 @@ void append_index(std::string& text, const Index& index, std::size_t number) {
 // ------------------------------------------------------------------------------------------- reading the plans
 
 constexpr std::uint64_t count_of(std::ranges::forward_range auto& range) {
-  return static_cast<std::uint64_t>(std::ranges::distance(range));
+  auto at = std::ranges::begin(range);
+  const auto end = std::ranges::end(range);
+  if constexpr (std::ranges::random_access_range<decltype(range)>) return static_cast<std::uint64_t>(end - at);
+  std::uint64_t count = 0;
+  for (; at != end; ++at) ++count;
+  return count;
 }
 
 // Where a plan's first item is; nothing, if it has none.
@@ -1470,11 +1478,13 @@ duplicates decide(Plans& plans, const options& settings, const source_location& 
 template <class Plans>
 Plans move_without_duplicates(Plans& plans, const options& settings, const source_location& where) {
   duplicates found = detail::decide(std::as_const(plans), settings, where);
-  const auto first_of = [](const auto& plan) { return detail::first_item(plan); };
   std::vector<const void*> first_items;
-  for (const auto& plan : plans) first_items.push_back(first_of(plan));
+  for (const auto& plan : plans) first_items.push_back(detail::first_item(plan));
   Plans result(std::move(plans));
-  if (!std::ranges::equal(first_items, result, {}, {}, first_of))  // To move was to copy: the order can be another.
+  auto before = first_items.begin();
+  bool is_moved = true;
+  for (const auto& plan : result) is_moved = detail::first_item(plan) == *before++ && is_moved;
+  if (!is_moved)  // To move was to copy: the order can be another.
     found = detail::decide(std::as_const(result), {.keep = settings.keep}, where);
   detail::erase_from(result, found);
   return result;

@@ -573,7 +573,8 @@ class key_owner {
   void keep(const std::vector<std::uint32_t>& ranks) {
     std::vector<std::uint32_t> keepers;
     for (const std::uint32_t rank : ranks) {
-      const auto plan = std::ranges::lower_bound(plans_, static_cast<int>(rank), {}, &sent_plan::rank);
+      const auto plan = std::lower_bound(plans_.begin(), plans_.end(), static_cast<int>(rank),
+                                         [](const sent_plan& each, int wanted) { return each.rank < wanted; });
       keepers.push_back(static_cast<std::uint32_t>(plan - plans_.begin()));
     }
     detail::choose_keepers(items_, search_, [&](const shared_indices&) { return keepers; });
@@ -797,7 +798,7 @@ class plan_of_rank {
       }
       for (auto& [owner, in] : readers(records))
         while (!in.empty()) told.push_back({in.number(), owner, in.number(), in.ranks()});
-      std::ranges::sort(told, {}, &told_index::place);
+      std::sort(told.begin(), told.end(), [](const auto& a, const auto& b) { return a.place < b.place; });
       for (const told_index& each : told) shared.add(each.bytes, each.holders);
       const std::vector<std::uint32_t> keepers = detail::keepers_by(settings_.keep, shared);
       hash = detail::hash_of({reinterpret_cast<const char*>(keepers.data()), keepers.size() * sizeof(std::uint32_t)});
