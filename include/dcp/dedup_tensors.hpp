@@ -1403,7 +1403,8 @@ Plan copy_what_stays(const Plan& plan, std::span<const duplicate> redundant) {
   Plan result = access::without_items(plan);
   auto& out = access::items(result);
   const auto& items = access::items(plan);
-  if constexpr (requires { out.reserve(items.size()); }) out.reserve(items.size() - redundant.size());
+  const auto count = static_cast<std::size_t>(detail::count_of(items)) - redundant.size();
+  if constexpr (requires { out.reserve(count); }) out.reserve(count);
   detail::for_each_that_stays(items, redundant, [&](const auto& item) { out.push_back(*item); });
   return result;
 }

@@ -91,6 +91,15 @@ std::vector<plan<Pointer>> plans_of_pointers() {
   return plans;
 }
 
+// Plans that are containers, whose size() counts something else.
+struct list_with_bytes : std::list<test::item> {
+  [[nodiscard]] std::size_t size() const { return 4096; }
+};
+struct vector_with_bytes : std::vector<test::item> {
+  [[nodiscard]] std::size_t size() const { return 1; }
+  [[nodiscard]] vector_with_bytes without_items() const { return {}; }
+};
+
 }  // namespace
 
 template <>
@@ -168,6 +177,20 @@ TEST_CASE("a plan may itself be a container of items") {
 
   const std::list<std::deque<test::item>> deques{{{"a"}, {"b"}}, {{"b"}, {"c"}}};
   REQUIRE(dcp::dedup_tensors(deques).back() == std::deque<test::item>{{"c"}});
+}
+
+TEST_CASE("what a plan says of its size() is not asked: it may be of bytes") {
+  std::vector<list_with_bytes> lists(2);
+  lists[0].assign({{"a"}, {"b"}});
+  lists[1].assign({{"b"}, {"c"}, {"a"}});
+  REQUIRE(dcp::find_duplicates(lists).size() == 2);
+  REQUIRE(dcp::dedup_tensors(std::move(lists))[1].front() == test::item{"c"});
+
+  std::vector<vector_with_bytes> vectors(2);
+  vectors[0].assign({{"a"}, {"b"}});
+  vectors[1].assign({{"b"}, {"c"}, {"a"}});
+  REQUIRE(dcp::find_duplicates(vectors).items(1) == 3);
+  REQUIRE(dcp::dedup_tensors(vectors)[1].front() == test::item{"c"});
 }
 
 TEST_CASE("the entries of a map are items, and their keys the indices") {
