@@ -3,6 +3,7 @@
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -63,12 +64,13 @@ struct std::hash<identity_hashed> {
 
 namespace {
 
-// `values` in one plan, then in a second; returns how often each is left in both.
+// `values` in one plan, then from the back in a second; returns how often each is left in both.
 template <class Index>
 std::map<std::uint64_t, int> left_of(const std::vector<std::uint64_t>& values) {
   std::vector<plan_with<Index>> plans(2);
   for (const std::uint64_t value : values)
     for (auto& plan : plans) plan.items.push_back({{value}});
+  std::reverse(plans[1].items.begin(), plans[1].items.end());
   std::map<std::uint64_t, int> left;
   for (const auto& plan : dcp::dedup_tensors(std::move(plans)))
     for (const auto& item : plan.items) ++left[item.index.value];

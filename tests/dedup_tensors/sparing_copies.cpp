@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../catch.hpp"
@@ -47,6 +48,8 @@ struct base_plan {
 };
 // Inherits a `without_items` that would lose its own member.
 struct derived_plan : base_plan {
+  derived_plan() = default;
+  derived_plan(base_plan base) : base_plan(std::move(base)) {}
   int rank = 0;
 };
 
