@@ -2,9 +2,9 @@
 #include <dcp/dedup_tensors.hpp>
 
 #if defined(DCP_FIXED)
-void log(const dcp::log_record& record);
+void write_line(const dcp::log_record& record);
 #else
-void log(const std::string& message);
+void write_line(const std::string& message);
 #endif
 
-dcp::options once() { return {.log = log}; }
+dcp::options once() { return {.log = write_line}; }
