@@ -292,6 +292,14 @@ struct tagged_item {
   std::string tag;
 };
 
+// Has an index that cannot be shown.
+struct coded_item {
+  enum class code : int {};
+  code index{};
+  int data = 0;
+  friend bool operator==(const coded_item&, const coded_item&) = default;
+};
+
 // Has neither.
 struct bare_item {
   int index = 0;
@@ -338,6 +346,12 @@ TEST_CASE("each redundant item is compared once, and no other") {
   REQUIRE(comparisons == 4);
   static_cast<void>(dcp::find_duplicates(plans));
   REQUIRE(comparisons == 4);
+}
+
+TEST_CASE("an index that cannot be shown is told by its position in the plan") {
+  using code = coded_item::code;
+  const std::vector<plan_with<coded_item>> plans{{{{code(1)}, {code(2)}}}, {{{code(3)}, {code(4)}, {code(2), 5}}}};
+  REQUIRE(places_of(conflicts_in(plans)) == std::vector<place>{{"#2", 1, 2, 0, 1}});
 }
 
 TEST_CASE("items without == are compared by same_data of the trait") {

@@ -95,6 +95,8 @@ TEST_CASE("a decision is a value: equal ones compare equal, a copy stands for it
   REQUIRE(copy == found);
   REQUIRE(copy == dcp::find_duplicates(plans_of(some_plans)));
   REQUIRE_FALSE(copy == dcp::find_duplicates(plans_of({"a b c", "b x a", "", "c c y z"})));
+  REQUIRE_FALSE(copy == dcp::find_duplicates(plans_of({"a b c", "b x a", "z", "c c y x"})));
+  REQUIRE_FALSE(copy == dcp::find_duplicates(plans_of({"a b c", "b x a", "", "c c y x", ""})));
   REQUIRE_FALSE(copy == dcp::duplicates());
 }
 
