@@ -129,7 +129,7 @@ struct log_record {
 /// is `console_logger()` in console_logger.hpp.
 ///
 /// The message shows an index as Python shows a string, if it is one; else by its `operator<<` or in digits; a pair,
-/// tuple, optional or range by its parts; what has none of these as `#` and its position in the plan.
+/// tuple, optional or range by its parts; what has none of these as `#` and its position in the plan, or in the index.
 class logger {
  public:
   static constexpr std::size_t unlimited = ~std::size_t{0};
@@ -246,7 +246,7 @@ struct conflict {
 };
 
 /// Thrown with `.check_replicas`, before anything is changed or logged; itself the first conflict. (PyTorch writes
-/// whichever item it keeps, in silence: pytorch issues 150862 and 120356.)
+/// whichever item it keeps, in silence: pytorch PR 150862 and issue 120356.)
 struct
 #if defined(__GNUC__)  // or each shared library built with hidden visibility would have a type of its own to catch
     [[gnu::visibility("default")]]
@@ -337,7 +337,8 @@ template <class Plans>
 
 /// Erases the items that `found` calls redundant, in place; `found` may have been made for an earlier save. Each is
 /// compared with the item that is to stay: std::invalid_argument, and nothing changed, if the plans are not as many,
-/// have not as many items, or any index is not its keeper's. So whatever the plans, no index is lost.
+/// have not as many items, any index is not its keeper's, or that has nothing to write any more and the other has. So
+/// whatever the plans, no index is lost. (What has become redundant since is not found: that wants a new decision.)
 ///
 /// The plans may be any range, also one that does not own them: a span, a view, pointers. What stays keeps its order,
 /// and every other member of a plan its value. A plan that loses all its items gives their memory back, where they are
@@ -359,9 +360,9 @@ template <class Plans>
 
 // ============================================================================================= the machinery
 //
-// In the order in which data flows: what types must be; reading the plans; the search for duplicates; the choice of
-// keepers; checking; erasing; the log's text. Calls that name no object are qualified, so that no function of a
-// caller's namespace is taken for one of ours.
+// In the order in which data flows: what types must be; an index as text; reading the plans; the search for duplicates;
+// the choice of keepers; checking; erasing; the log's text. Calls that name no object are qualified, so that no function
+// of a caller's namespace is taken for one of ours.
 
 namespace detail {
 
@@ -404,7 +405,7 @@ constexpr auto& pointee(auto& pointer) {
   return *pointer;
 }
 
-// What the parts are of a type that is compared, hashed and shown part by part.
+// What the parts are of a type whose `==` rests on theirs; hash and text do too, where it `has_parts`.
 template <class... Types>
 struct type_list {};
 type_list<> parts_in(...);
@@ -875,7 +876,8 @@ void append_index(std::string& text, const Index& index, std::size_t number) {
 constexpr std::uint64_t count_of(std::ranges::forward_range auto& range) {
   auto at = std::ranges::begin(range);
   const auto end = std::ranges::end(range);
-  if constexpr (std::ranges::random_access_range<decltype(range)>) return static_cast<std::uint64_t>(end - at);
+  if constexpr (std::sized_sentinel_for<std::ranges::sentinel_t<decltype(range)>, decltype(at)>)
+    return static_cast<std::uint64_t>(end - at);
   std::uint64_t count = 0;
   for (; at != end; ++at) ++count;
   return count;
@@ -968,8 +970,8 @@ class planned_items {
   [[nodiscard]] bool writes_nothing(std::size_t plan, std::uint32_t position) const {
     return access::writes_nothing(item(plan, position));
   }
-  // Whether any item of the plan writes nothing: asked of all in a row, once. Most plans of a job without replicas are
-  // never asked, and to ask an item by itself is one more cache miss.
+  // Whether any item of the plan writes nothing: asked one after the other, up to the first that does, once. Most plans
+  // of a job without replicas are never asked, and to ask an item by itself is one more cache miss.
   [[nodiscard]] bool has_empty(std::size_t plan) const {
     const plan_part& part = plans_[plan];
     if (!part.has_empty.has_value()) {
@@ -978,6 +980,11 @@ class planned_items {
       part.has_empty = position != part.size;
     }
     return *part.has_empty;
+  }
+  // Whether the item writes something, or may, and that which would stay instead nothing.
+  [[nodiscard]] bool loses_bytes(std::size_t plan, std::uint32_t position, const duplicate& writer) const {
+    return has_empty(writer.keeper) && writes_nothing(writer.keeper, writer.position) &&
+           !writes_nothing(plan, position);
   }
 
  private:
@@ -1182,9 +1189,7 @@ class duplicate_search {
   }
 
   void find_redundant(std::uint32_t plan, std::uint32_t position, const duplicate& first) {
-    if (items_.has_empty(first.keeper) && items_.writes_nothing(first.keeper, first.position) &&
-        !items_.writes_nothing(plan, position))
-      keeps_empty_ = true;
+    if (items_.loses_bytes(plan, position, first)) keeps_empty_ = true;
     add_redundant(position, first);
   }
   void add_redundant(std::uint32_t position, const duplicate& writes) {
@@ -1246,7 +1251,7 @@ class holder_lists {
 
  private:
   const Items& items_;
-  bool has_empty_ = false;             // if not, no item is asked: most would have to be loaded for it
+  bool has_empty_ = false;             // if not, no item is asked again by itself
   std::vector<std::uint32_t> begins_;  // of each index's part of `plans_`
   std::vector<std::uint32_t> ends_;
   std::vector<std::uint32_t> plans_;
@@ -1312,14 +1317,16 @@ void check_replicas(const Items& items, const duplicate_search<Items>& search) {
   }
 }
 
-// That what goes has, in these plans too, the index of what is to stay.
+// That what goes has, in these plans too, the index of what is to stay, and nothing to write that it has not.
 void check_same_plans(const auto& items, const duplicates& found) {
   bool are_same = items.plans() == found.plans();
   for (std::size_t plan = 0; are_same && plan != items.plans(); ++plan)
     are_same = items.size(plan) == found.items(plan);
   for (std::size_t plan = 0; are_same && plan != items.plans(); ++plan)
-    for (const auto& [position, keeper, keeper_position] : found.in(plan))
-      are_same = are_same && items.same_index(plan, position, {keeper_position, keeper, 0});
+    for (const auto& [position, keeper, keeper_position] : found.in(plan)) {
+      const duplicate writer = {keeper_position, keeper, 0};
+      are_same = are_same && items.same_index(plan, position, writer) && !items.loses_bytes(plan, position, writer);
+    }
   if (!are_same) detail::raise(std::invalid_argument("dcp: the duplicates were found in other plans"));
 }
 
@@ -1388,8 +1395,8 @@ void erase_items(Items& items, std::span<const duplicate> redundant) {
 }
 
 void erase_from(auto& plans, const duplicates& found) {
-  std::size_t number = 0;
-  for (auto& plan : plans) detail::erase_items(access::items(plan), found.in(number++));
+  std::size_t plan_number = 0;
+  for (auto& plan : plans) detail::erase_items(access::items(plan), found.in(plan_number++));
 }
 
 // Whether plans can be copied without the items that go.

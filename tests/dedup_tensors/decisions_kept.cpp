@@ -40,7 +40,40 @@ std::set<std::string> indices_of(const std::vector<test::plan>& plans) {
   return indices;
 }
 
+struct sized_item {
+  std::string index;
+  std::size_t storage_size = 0;
+  friend bool operator==(const sized_item&, const sized_item&) = default;
+};
+struct sized_plan {
+  std::vector<sized_item> items;
+  friend bool operator==(const sized_plan&, const sized_plan&) = default;
+};
+
 }  // namespace
+
+TEST_CASE("where what is to stay has nothing to write any more, and what goes has, that is told") {
+  const auto after = [](std::size_t first, std::size_t second) {
+    std::vector<sized_plan> plans(2);
+    for (sized_plan& each : plans) each.items = {{"a", 4}, {"b", 8}};
+    const dcp::duplicates found = dcp::find_duplicates(plans);
+    plans[0].items[1].storage_size = first;
+    plans[1].items[1].storage_size = second;
+    const auto before = plans;
+    try {
+      dcp::erase_duplicates(plans, found);
+    } catch (const std::invalid_argument&) {
+      REQUIRE(plans == before);
+      return false;
+    }
+    REQUIRE(plans[1].items.empty());
+    return true;
+  };
+  REQUIRE(after(8, 8));
+  REQUIRE(after(8, 0));
+  REQUIRE(after(0, 0));
+  REQUIRE_FALSE(after(0, 8));
+}
 
 TEST_CASE("a decision is carried out on the plans of the next save, whatever their data is now") {
   const dcp::duplicates kept = dcp::find_duplicates(plans_of({"a b", "b c a", "c"}));

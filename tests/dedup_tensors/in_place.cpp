@@ -51,6 +51,17 @@ class plans_of_ranks {
 const lines before{"a b", "b c", "x c"};
 const lines after{"a b", "c", "x"};
 
+// Ends before the first plan without items, and how far that is, it does not know.
+struct plans_until_empty {
+  struct empty_plan {
+    friend bool operator==(const test::plan* at, empty_plan) { return at->items.empty(); }
+  };
+  test::plan* first = nullptr;
+
+  [[nodiscard]] test::plan* begin() const { return first; }
+  [[nodiscard]] empty_plan end() const { return {}; }
+};
+
 }  // namespace
 
 TEST_CASE("plans in a span are deduplicated in place") {
@@ -97,6 +108,15 @@ TEST_CASE("plans in a view of others are deduplicated in place") {
   lines left;
   for (const rank& each : ranks) left.push_back(test::keys_of(std::vector{each.plan})[0]);
   REQUIRE(left == after);
+}
+
+TEST_CASE("plans in a view whose end is told by a condition are deduplicated in place") {
+  auto plans = plans_of({"a b", "b c", "", "b"});
+  const plans_until_empty first_two{plans.data()};
+
+  dcp::erase_duplicates(first_two, dcp::find_duplicates(first_two));
+
+  REQUIRE(test::keys_of(plans) == lines{"a b", "c", "", "b"});
 }
 
 TEST_CASE("the plans of some ranks are deduplicated in place, and the others left alone") {
