@@ -4,6 +4,8 @@
 //     mpic++ -std=c++20 -O2 -Iinclude examples/mpi_dedup_plans.cpp -o mpi_dedup_plans
 //     mpirun -n 4 ./mpi_dedup_plans examples/plans/llama3-8b-hsdp-2x2.tsv > deduplicated.tsv
 //
+// (Open MPI wants --oversubscribe on fewer cores than ranks, and --allow-run-as-root of root.)
+//
 // In a job of yours every rank has its plan already; the dump stands for that.
 
 #include <dcp/console_logger.hpp>

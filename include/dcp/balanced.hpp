@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// dcp::keep::balanced: each rank writes about as much as the others, in long runs, to few files. A policy as any other:
+// dcp::keep::balanced: the largest plan is as small as the holders of the indices allow, in long runs. A policy as any
+// other:
 //
 //     plans = dcp::dedup_tensors(std::move(plans), {.keep = dcp::keep::balanced});        // within 1 % of the limit
 //     plans = dcp::dedup_tensors(std::move(plans), {.keep = dcp::keep::balanced(0.05)});  // 5 %: longer runs

@@ -3,7 +3,7 @@
 // tables.
 //
 //     mpic++ -std=c++20 -O2 -Iinclude tests/benchmark/mpi_scaling.cpp -o mpi_scaling
-//     mpirun --oversubscribe -n 32 ./mpi_scaling
+//     mpirun --oversubscribe --allow-run-as-root -n 32 ./mpi_scaling  # Open MPI
 //
 // Bytes are those of the buffers that either hands to MPI; what MPI makes of them (envelopes, trees) is not in them.
 // For more ranks than a machine can run, they are calculated: key by key, with the library's own bytes and hashes. The
