@@ -876,7 +876,8 @@ void append_index(std::string& text, const Index& index, std::size_t number) {
 constexpr std::uint64_t count_of(std::ranges::forward_range auto& range) {
   auto at = std::ranges::begin(range);
   const auto end = std::ranges::end(range);
-  if constexpr (std::sized_sentinel_for<std::ranges::sentinel_t<decltype(range)>, decltype(at)>)
+  if constexpr (std::random_access_iterator<decltype(at)> &&  // (those of JSON have a `-` that throws)
+                std::sized_sentinel_for<std::ranges::sentinel_t<decltype(range)>, decltype(at)>)
     return static_cast<std::uint64_t>(end - at);
   std::uint64_t count = 0;
   for (; at != end; ++at) ++count;
