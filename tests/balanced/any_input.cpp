@@ -14,7 +14,7 @@
 #include "../catch.hpp"
 #include "limit_model.hpp"
 
-namespace {
+namespace any_input_test {
 
 class random_indices {
  public:
@@ -58,8 +58,6 @@ class random_indices {
   std::mt19937_64 engine_;
 };
 
-}  // namespace
-
 TEST_CASE("whatever the indices, each stays with a holder, and the largest plan with what is possible") {
   for (std::uint64_t seed = 1; seed != 3001; ++seed) {
     INFO("seed " << seed);
@@ -99,3 +97,5 @@ TEST_CASE("whatever the indices, each stays with a holder, and the largest plan 
     if (unknown != 0 && all != held.end()) REQUIRE(keepers[last] == static_cast<std::size_t>(all - held.begin()));
   }
 }
+
+}  // namespace any_input_test

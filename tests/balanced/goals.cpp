@@ -14,7 +14,7 @@
 #include "layouts_of_few_holders.hpp"
 #include "limit_model.hpp"
 
-namespace {
+namespace goals_test {
 
 using keepers = std::vector<std::uint32_t>;  // of each shared index
 
@@ -69,8 +69,6 @@ summary over_layouts(std::uint64_t first_seed, int count, double tolerance) {
 constexpr std::uint64_t first_seed = 1;
 constexpr int layouts = 250;
 
-}  // namespace
-
 TEST_CASE("without a tolerance the largest plan is at the limit, but for what the sizes do not allow") {
   const auto [mean, worst] = over_layouts(first_seed, layouts, 0);
   REQUIRE(mean <= 1.003);
@@ -122,3 +120,5 @@ TEST_CASE("100,000 indices with 1,000 sets of holders on 1,000 plans are balance
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
   REQUIRE(chosen.size() == shared.size());
 }
+
+}  // namespace goals_test

@@ -11,7 +11,7 @@
 
 #include "../catch.hpp"
 
-namespace {
+namespace keepers_test {
 
 using plans = std::vector<std::uint32_t>;
 
@@ -40,8 +40,6 @@ std::vector<std::uint64_t> loads(const dcp::shared_indices& shared, const plans&
 }
 
 using bytes = std::vector<std::uint64_t>;
-
-}  // namespace
 
 // ----------------------------------------------------------------------------------------------------- who writes what
 
@@ -187,3 +185,5 @@ TEST_CASE("of equals the lowest plan and the first index come first, each time")
   const plans keepers = dcp::keep::balanced(shared_of({0, 0, 0}, indices));
   REQUIRE(keepers == plans{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2});
 }
+
+}  // namespace keepers_test

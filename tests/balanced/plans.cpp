@@ -19,7 +19,7 @@
 #include "../catch.hpp"
 #include "limit_model.hpp"
 
-namespace {
+namespace plans_test {
 
 using plans = std::vector<dcp::SavePlan>;
 using key = std::pair<std::string, std::optional<dcp::Size>>;
@@ -77,8 +77,6 @@ std::vector<std::uint32_t> dedup_save_plans(const std::vector<planned>& indices,
   return keepers;
 }
 
-}  // namespace
-
 // A goal for the mean over the dumps, not for each: in data-parallel training (gpt2-ddp-4) every rank has every index,
 // so whoever balances has every rank open every file.
 TEST_CASE("on four real dumps the largest plan is near the limit, and a rank opens few files") {
@@ -126,3 +124,5 @@ TEST_CASE("each redundant item names the plan that writes its index, be it later
   REQUIRE(found.in(1)[0].position == 1);
   REQUIRE(found.in(1)[0].keeper == 1);
 }
+
+}  // namespace plans_test

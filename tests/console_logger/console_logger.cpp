@@ -29,10 +29,10 @@
 #include "../match.hpp"
 #include "../plans.hpp"
 
+namespace console_logger_test {
+
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 // What is written to stderr, whoever writes it, during `work`.
 std::string stderr_of(const std::function<void()>& work) {
@@ -129,12 +129,16 @@ struct two_lines_plan {
   std::vector<two_lines_item> items;
 };
 
-}  // namespace
+}  // namespace console_logger_test
 
 template <>
-struct std::hash<two_lines> {
-  std::size_t operator()(const two_lines& index) const noexcept { return static_cast<std::size_t>(index.value); }
+struct std::hash<console_logger_test::two_lines> {
+  std::size_t operator()(const console_logger_test::two_lines& index) const noexcept {
+    return static_cast<std::size_t>(index.value);
+  }
 };
+
+namespace console_logger_test {
 
 TEST_CASE("the console logger writes time, place, level, process, thread and message on one line") {
   const auto plans = plans_of({"a b", "b a c"});
@@ -287,3 +291,5 @@ TEST_CASE("lines of many threads come out whole, each with the number of its thr
   }
   REQUIRE(ids.size() == threads);
 }
+
+}  // namespace console_logger_test

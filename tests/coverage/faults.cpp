@@ -3,6 +3,8 @@
 #include "../catch.hpp"
 #include "tensors.hpp"
 
+namespace faults_test {
+
 using dcp::coverage_fault;
 using dcp::faulty_tensor;
 using test::chunk_of;
@@ -151,3 +153,5 @@ TEST_CASE("require_coverage throws what check_coverage returns") {
   }
   REQUIRE_THROWS_AS(dcp::require_coverage(plans), std::runtime_error);
 }
+
+}  // namespace faults_test

@@ -14,7 +14,7 @@
 
 #include "../catch.hpp"
 
-namespace {
+namespace how_chunks_are_told_test {
 
 // --------------------------------------------------------------------------- a plain value, the index is the name
 
@@ -100,27 +100,29 @@ struct pair_plan {
   std::vector<pair_item> items;
 };
 
-}  // namespace
+}  // namespace how_chunks_are_told_test
 
 template <>
-struct std::hash<index_with_fqn> {
-  std::size_t operator()(const index_with_fqn& index) const noexcept {
+struct std::hash<how_chunks_are_told_test::index_with_fqn> {
+  std::size_t operator()(const how_chunks_are_told_test::index_with_fqn& index) const noexcept {
     return std::hash<std::string_view>{}(index.fqn) + static_cast<std::size_t>(index.number);
   }
 };
 
 template <>
-struct std::hash<pair_index> {
-  std::size_t operator()(const pair_index& index) const noexcept {
+struct std::hash<how_chunks_are_told_test::pair_index> {
+  std::size_t operator()(const how_chunks_are_told_test::pair_index& index) const noexcept {
     return std::hash<std::string>{}(index.first) + static_cast<std::size_t>(index.second);
   }
 };
 
 template <>
-struct dcp::write_item_traits<far_item> {
-  static const int& index(const far_item& item) { return item.key; }
-  static const auto& chunk(const far_item& item) { return item.its; }
+struct dcp::write_item_traits<how_chunks_are_told_test::far_item> {
+  static const int& index(const how_chunks_are_told_test::far_item& item) { return item.key; }
+  static const auto& chunk(const how_chunks_are_told_test::far_item& item) { return item.its; }
 };
+
+namespace how_chunks_are_told_test {
 
 TEST_CASE("a member function that returns a value, ranges of any integers, an index that is the name") {
   std::vector<plain_plan> plans = {{{{"w", {{0, 0}, {2, 8}, {4, 8}}}, {"v", {{0, 0}, {4, 8}, {4, 8}}}}}};
@@ -157,6 +159,8 @@ TEST_CASE("a trait that returns a reference to a std::optional, a chunk that has
 
 // ------------------------------------------------------------------------------- a namespace with the library's names
 
+}  // namespace how_chunks_are_told_test
+
 namespace crowded {
 
 struct part {
@@ -186,6 +190,8 @@ void require_coverage(const std::vector<plan>&) = delete;
 
 }  // namespace crowded
 
+namespace how_chunks_are_told_test {
+
 TEST_CASE("functions of the caller's namespace are not taken for the library's") {
   std::vector<crowded::plan> plans = {{{{"w", {{0}, {4}, {4}}}}}, {{{"w", {{0}, {4}, {4}}}}}};
   REQUIRE(dcp::check_coverage(plans).empty());
@@ -201,3 +207,5 @@ TEST_CASE("an index of several parts, of which the first is the name") {
   REQUIRE(report.size() == 1);
   REQUIRE(report.tensors[0].fqn == "w");
 }
+
+}  // namespace how_chunks_are_told_test

@@ -12,12 +12,12 @@
 #include "../catch.hpp"
 #include "tensors.hpp"
 
+namespace large_grids_test {
+
 using dcp::coverage_fault;
 using test::chunk_of;
 using test::numbers;
 using test::tensor_plans;
-
-namespace {
 
 tensor_plans in_plans(std::vector<test::tensor_item> items, std::size_t count) {
   std::shuffle(items.begin(), items.end(), std::mt19937_64(1));
@@ -41,8 +41,6 @@ std::vector<test::tensor_item> grid(const numbers& count) {
     at[i - 1] += 3;
   }
 }
-
-}  // namespace
 
 TEST_CASE("grids of very many chunks, of one to six dimensions") {
 #if defined(__OPTIMIZE__)
@@ -128,3 +126,5 @@ TEST_CASE("many tensors") {
   }
   REQUIRE(dcp::check_coverage(in_plans(items, 7)).empty());
 }
+
+}  // namespace large_grids_test

@@ -6,14 +6,14 @@
 #include <cstdint>
 #include <limits>
 
+namespace coverage_limits_test {
+
 using dcp::coverage_fault;
 using dcp::faulty_tensor;
 using test::chunk_of;
 using test::numbers;
 using test::only_fault;
 using test::tensor_plans;
-
-namespace {
 
 constexpr std::int64_t largest = (std::numeric_limits<std::int64_t>::max)();
 constexpr std::int64_t half = std::int64_t{1} << 62;
@@ -34,8 +34,6 @@ struct unsigned_item {
 struct unsigned_plan {
   std::vector<unsigned_item> items;
 };
-
-}  // namespace
 
 TEST_CASE("a scalar is one element") {
   REQUIRE(dcp::check_coverage(tensor_plans{{{chunk_of("s", {}, {}, {})}}, {{chunk_of("s", {}, {}, {})}}}).empty());
@@ -125,3 +123,5 @@ TEST_CASE("a thousand dimensions") {
   const numbers size(1000, 1);
   REQUIRE(dcp::check_coverage(tensor_plans{{{chunk_of("w", size, numbers(1000, 0), size)}}}).empty());
 }
+
+}  // namespace coverage_limits_test

@@ -15,7 +15,7 @@
 #include "../catch.hpp"
 #include "tensors.hpp"
 
-namespace {
+namespace random_tilings_test {
 
 using test::numbers;
 
@@ -245,8 +245,6 @@ void require_model(const numbers& size, const std::vector<box>& boxes, const std
   }
 }
 
-}  // namespace
-
 TEST_CASE("random tilings are whole, and what is wrong with damaged ones is what counting every element finds") {
   for (std::uint64_t seed = 0; seed != 6000; ++seed) {
     CAPTURE(seed);
@@ -258,3 +256,5 @@ TEST_CASE("random tilings are whole, and what is wrong with damaged ones is what
     require_model(size, boxes, plans);
   }
 }
+
+}  // namespace random_tilings_test

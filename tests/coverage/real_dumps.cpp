@@ -11,7 +11,7 @@
 #include "../catch.hpp"
 #include "tensors.hpp"
 
-namespace {
+namespace coverage_real_dumps_test {
 
 std::vector<std::string> dumps() {
   std::vector<std::string> files;
@@ -20,8 +20,6 @@ std::vector<std::string> dumps() {
   std::sort(files.begin(), files.end());
   return files;
 }
-
-}  // namespace
 
 TEST_CASE("dumps of real jobs are whole, before and after they are deduplicated") {
   REQUIRE(dumps().size() >= 4);
@@ -52,3 +50,5 @@ TEST_CASE("dumps of real jobs are whole, before and after they are deduplicated"
     }
   }
 }
+
+}  // namespace coverage_real_dumps_test

@@ -3,6 +3,8 @@
 #include "../catch.hpp"
 #include "tensors.hpp"
 
+namespace reported_cases_test {
+
 using dcp::coverage_fault;
 using dcp::faulty_tensor;
 using test::chunk_of;
@@ -67,3 +69,5 @@ TEST_CASE("an empty shard whose offset is another shard's is no fault (pytorch P
     REQUIRE(dcp::check_coverage(tensor_plans{first, second, {{chunk_of("w", {5, 8}, offsets, {0, 8})}}}).empty());
   }
 }
+
+}  // namespace reported_cases_test

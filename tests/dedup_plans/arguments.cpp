@@ -8,6 +8,8 @@
 #include "../match.hpp"
 #include "../plans.hpp"
 
+namespace arguments_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans names a file that cannot be read, without a line") {
@@ -108,3 +110,5 @@ TEST_CASE("dedup_plans takes --keep balanced and --keep=balanced alike") {
   REQUIRE(joined.out == run({"--keep", "balanced", file}).out);
   REQUIRE(contains(joined.err, "keep balanced"));
 }
+
+}  // namespace arguments_test

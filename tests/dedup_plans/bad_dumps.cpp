@@ -8,6 +8,8 @@
 #include "../match.hpp"
 #include "../plans.hpp"
 
+namespace bad_dumps_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans refuses an item before the first plan") {
@@ -128,3 +130,5 @@ TEST_CASE("dedup_plans counts the fields of a line that has not seven") {
   REQUIRE(said("a\tb") == "-:2: 2 fields, where a write item has seven\n");
   REQUIRE(contains(said("a\tb\tc\td\te\tf\tg\th"), "-:2: more than seven fields"));
 }
+
+}  // namespace bad_dumps_test

@@ -6,9 +6,9 @@
 #include "../dedup_plans_program.hpp"
 #include "../plans.hpp"
 
-using namespace test;
+namespace check_coverage_test {
 
-namespace {
+using namespace test;
 
 // What is said of a dump that has to be refused, each line with its place.
 std::vector<std::string> faults_of(const std::string& dump) {
@@ -20,8 +20,6 @@ std::vector<std::string> faults_of(const std::string& dump) {
   for (const std::string& line : lines_of(result.err)) REQUIRE(line.starts_with("-:"));
   return lines_of(result.err);
 }
-
-}  // namespace
 
 TEST_CASE("dedup_plans --check names the line of an item of a tensor that is not written whole") {
   const std::vector<std::string> faults =
@@ -71,3 +69,5 @@ TEST_CASE("dedup_plans --check takes plans that write each tensor once, with emp
   INFO(result.err);
   REQUIRE(result.status == 0);
 }
+
+}  // namespace check_coverage_test

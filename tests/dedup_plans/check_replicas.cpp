@@ -8,6 +8,8 @@
 #include "../match.hpp"
 #include "../plans.hpp"
 
+namespace dedup_plans_check_replicas_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans --check finds nothing in four real dumps, and its output is that without it") {
@@ -95,3 +97,5 @@ TEST_CASE("dedup_plans --check lists the first 10 conflicts and counts the other
     REQUIRE(contains(result.err, std::to_string(count - 10) + " more") == (count > 10));
   }
 }
+
+}  // namespace dedup_plans_check_replicas_test

@@ -5,6 +5,8 @@
 #include "../dedup_plans_program.hpp"
 #include "../plans.hpp"
 
+namespace good_dumps_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans writes the first of the items that have an index, and all plans") {
@@ -86,3 +88,5 @@ TEST_CASE("dedup_plans takes PyTorch's dtypes") {
         "quint8",  "qint32"})
     require_item_kept("w\t0\ttensor\t" + name + "\t4\t4\t-");
 }
+
+}  // namespace good_dumps_test

@@ -13,9 +13,9 @@
 #include "../dedup_plans_program.hpp"
 #include "../plans.hpp"
 
-using namespace test;
+namespace keep_balanced_test {
 
-namespace {
+using namespace test;
 
 std::string balanced_by_library(const std::string& dump) {
   std::string text;
@@ -24,8 +24,6 @@ std::string balanced_by_library(const std::string& dump) {
     plan_dump::append_plan(text, rank++, plan);
   return text;
 }
-
-}  // namespace
 
 TEST_CASE("dedup_plans --keep balanced makes of a dump what the library makes of it") {
   for (const std::string name : real_dumps) {
@@ -148,3 +146,5 @@ TEST_CASE("dedup_plans --keep balanced refuses a dump of 2^64 bytes or more, by 
     REQUIRE(run({"--keep", "first", file}).status == 0);
   }
 }
+
+}  // namespace keep_balanced_test

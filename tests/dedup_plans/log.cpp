@@ -6,6 +6,8 @@
 #include "../match.hpp"
 #include "../plans.hpp"
 
+namespace log_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans --log writes PyTorch's line to standard error, and changes nothing else") {
@@ -46,3 +48,5 @@ TEST_CASE("dedup_plans --log writes no line of a dump that --check refuses") {
   REQUIRE(result.status == 1);
   REQUIRE_FALSE(contains(result.err, "Duplicate keys"));
 }
+
+}  // namespace log_test

@@ -6,6 +6,8 @@
 #include "../dedup_plans_program.hpp"
 #include "../plans.hpp"
 
+namespace dedup_plans_real_dumps_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans makes of four real dumps what PyTorch's dedup_tensors made of them") {
@@ -34,3 +36,5 @@ TEST_CASE("dedup_plans changes nothing about its own output") {
     REQUIRE(same);
   }
 }
+
+}  // namespace dedup_plans_real_dumps_test

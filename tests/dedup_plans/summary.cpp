@@ -8,6 +8,8 @@
 #include "../dedup_plans_program.hpp"
 #include "../plans.hpp"
 
+namespace summary_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans tells people on standard error what it has saved, by rank and in all") {
@@ -133,8 +135,6 @@ TEST_CASE("the summary takes tensors that no machine could hold") {
 
 // ------------------------------------------------------------------------------------------- what a replica lacks
 
-namespace {
-
 std::string items_of(const std::string& names) {
   std::string items;
   std::istringstream words(names);
@@ -160,8 +160,6 @@ std::vector<std::string> remarks(const std::vector<std::string>& plans) {
 
 using strings = std::vector<std::string>;
 
-}  // namespace
-
 TEST_CASE("the summary remarks on a name that a replica lacks") {
   REQUIRE(remarks({"a b c", "a b"}) == strings{"c: in plan 0, not in plan 1"});
   REQUIRE(remarks({"a b", "a b c"}) == strings{"c: in plan 1, not in plan 0"});
@@ -184,3 +182,5 @@ TEST_CASE("the summary remarks on nothing where each replica has what is its own
   for (const std::string name : real_dumps)
     REQUIRE_FALSE(contains(run({(fs::path(DCP_EXAMPLE_PLANS) / (name + ".tsv")).string()}).err, "remark"));
 }
+
+}  // namespace summary_test

@@ -7,6 +7,8 @@
 #include "../dedup_plans_program.hpp"
 #include "../plans.hpp"
 
+namespace unknown_dtypes_test {
+
 using namespace test;
 
 TEST_CASE("dedup_plans keeps the name of a dtype that is not known here") {
@@ -59,3 +61,5 @@ TEST_CASE("a plan whose dtype has no name cannot be written") {
   plan.items[0].tensor_data->properties.dtype = dcp::Dtype{plan_dump::UnknownDtypes::first};
   REQUIRE_THROWS_AS(plan_dump::append_plan(text, 0, plan), std::out_of_range);
 }
+
+}  // namespace unknown_dtypes_test

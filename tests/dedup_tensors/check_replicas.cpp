@@ -21,11 +21,11 @@
 #include "../plans.hpp"
 #include "../policies.hpp"
 
+namespace dedup_tensors_check_replicas_test {
+
 using test::contains;
 using test::keys_of;
 using test::lines;
-
-namespace {
 
 using place = std::tuple<std::string, std::size_t, std::size_t, std::size_t, std::size_t>;
 
@@ -98,8 +98,6 @@ std::vector<Plan> plans_of(const lines& text) {
   return plans;
 }
 
-}  // namespace
-
 // ------------------------------------------------------------------------------------------------- where conflicts are
 
 TEST_CASE("replicas that agree are deduplicated as without the check") {
@@ -149,8 +147,6 @@ TEST_CASE("nothing is compared without check_replicas") {
 
 // -------------------------------------------------------------------------------------------------- what is a conflict
 
-namespace {
-
 dcp::WriteItem shard(std::optional<std::int64_t> hint = {}) {
   return {.index = {.fqn = "w", .offset = dcp::Size{4, 0}, .index = hint},
           .type = dcp::WriteItemType::SHARD,
@@ -164,8 +160,6 @@ std::vector<dcp::SavePlan> two_plans(const dcp::WriteItem& a, const dcp::WriteIt
 }
 
 const std::string shard_text = "MetadataIndex(fqn='w', offset=torch.Size([4, 0]), index=None)";
-
-}  // namespace
 
 TEST_CASE("another dtype, chunk, tensor size or type is a conflict") {
   std::vector<dcp::WriteItem> others(5, shard());
@@ -277,8 +271,6 @@ TEST_CASE("a conflict_error can be copied, with all that it says") {
 
 // ----------------------------------------------------------------------------------------------------- how it compares
 
-namespace {
-
 // Has an == that would tell all apart, but the trait decides.
 struct rounded_item {
   int index = 0;
@@ -313,22 +305,28 @@ struct plan_with {
 
 int comparisons = 0;
 
-}  // namespace
+}  // namespace dedup_tensors_check_replicas_test
 
 template <>
-struct dcp::write_item_traits<rounded_item> {
-  static int index(const rounded_item& item) { return item.index; }
-  static bool same_data(const rounded_item& a, const rounded_item& b) {
-    ++comparisons;
+struct dcp::write_item_traits<dedup_tensors_check_replicas_test::rounded_item> {
+  static int index(const dedup_tensors_check_replicas_test::rounded_item& item) { return item.index; }
+  static bool same_data(const dedup_tensors_check_replicas_test::rounded_item& a,
+                        const dedup_tensors_check_replicas_test::rounded_item& b) {
+    ++dedup_tensors_check_replicas_test::comparisons;
     return static_cast<int>(a.data) == static_cast<int>(b.data);
   }
 };
 
 template <>
-struct dcp::write_item_traits<tagged_item> {
-  static int index(const tagged_item& item) { return item.index; }
-  static bool same_data(const tagged_item& a, const tagged_item& b) { return a.tag == b.tag; }
+struct dcp::write_item_traits<dedup_tensors_check_replicas_test::tagged_item> {
+  static int index(const dedup_tensors_check_replicas_test::tagged_item& item) { return item.index; }
+  static bool same_data(const dedup_tensors_check_replicas_test::tagged_item& a,
+                        const dedup_tensors_check_replicas_test::tagged_item& b) {
+    return a.tag == b.tag;
+  }
 };
+
+namespace dedup_tensors_check_replicas_test {
 
 TEST_CASE("same_data of the trait decides, where there is one, and not ==") {
   using plans = std::vector<plan_with<rounded_item>>;
@@ -385,3 +383,5 @@ TEST_CASE("with a policy each item is compared with the one that stays there") {
   REQUIRE(places_of(conflicts_in(plans)) ==
           std::vector<place>{{"'b'", 1, 1, 0, 2}, {"'a'", 1, 2, 0, 1}, {"'a'", 2, 0, 0, 1}, {"'a'", 2, 1, 0, 1}});
 }
+
+}  // namespace dedup_tensors_check_replicas_test

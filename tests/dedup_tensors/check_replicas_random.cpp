@@ -18,7 +18,7 @@
 #include "../catch.hpp"
 #include "../policies.hpp"
 
-namespace {
+namespace check_replicas_random_test {
 
 struct item {
   std::uint32_t index = 0;
@@ -154,8 +154,6 @@ void compare_lists(std::uint64_t first_seed, std::uint64_t count) {
   REQUIRE(long_ones > count / 10);
 }
 
-}  // namespace
-
 TEST_CASE("in 10000 random plan lists the check finds the conflicts that the reference model finds") {
   compare_lists<std::vector<item>>(1'000'000, 10'000);
 }
@@ -164,3 +162,5 @@ TEST_CASE(
     "in 3000 random plan lists the check finds the conflicts that the reference model finds, for items in lists") {
   compare_lists<std::list<item>>(2'000'000, 3'000);
 }
+
+}  // namespace check_replicas_random_test

@@ -18,11 +18,11 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace containers_test {
+
 using test::keys_of;
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 // Has what a range-based for needs and no more.
 class bare_range {
@@ -127,17 +127,21 @@ struct boxed_plan {
   std::vector<boxed_item> items;
 };
 
-}  // namespace
+}  // namespace containers_test
 
 template <>
-struct dcp::write_item_traits<std::pair<const std::string, payload>> {
-  static const std::string& index(const std::pair<const std::string, payload>& item) { return item.first; }
+struct dcp::write_item_traits<std::pair<const std::string, containers_test::payload>> {
+  static const std::string& index(const std::pair<const std::string, containers_test::payload>& item) {
+    return item.first;
+  }
 };
 
 template <>
-struct dcp::write_item_traits<boxed_item> {
-  static const std::string& index(const boxed_item& item) { return item.name.front(); }
+struct dcp::write_item_traits<containers_test::boxed_item> {
+  static const std::string& index(const containers_test::boxed_item& item) { return item.name.front(); }
 };
+
+namespace containers_test {
 
 TEST_CASE("plans may lie in any standard sequence") {
   const auto plans = plans_of(input);
@@ -234,3 +238,5 @@ TEST_CASE("an index may lie outside the item's own bytes, and survives the moves
   REQUIRE(result[0].items.size() == 3);
   REQUIRE(result[1].items == std::vector<boxed_item>{{{"x"}}, {{"y"}}, {{"z"}}});
 }
+
+}  // namespace containers_test

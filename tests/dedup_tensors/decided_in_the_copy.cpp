@@ -17,9 +17,9 @@
 #include "../other_containers.hpp"
 #include "../plans.hpp"
 
-using test::lines;
+namespace decided_in_the_copy_test {
 
-namespace {
+using test::lines;
 
 using turned_plan = test::basic_plan<test::turned_by_copy<test::item>>;
 
@@ -58,8 +58,6 @@ void require_moving_turned_plans_loses_nothing() {
 
   REQUIRE(sorted_keys(result) == lines{"a", "b", "c", "x", "y"});
 }
-
-}  // namespace
 
 TEST_CASE("an lvalue whose items are copied in another order loses no index") {
   std::vector<turned_plan> plans(2);
@@ -150,3 +148,5 @@ TEST_CASE("an array of plans that cannot be moved but copied, into another order
 
   REQUIRE(sorted_keys(result) == lines{"a", "b", "c", "d", "x", "y"});
 }
+
+}  // namespace decided_in_the_copy_test

@@ -18,10 +18,10 @@
 #include "../plans.hpp"
 #include "../policies.hpp"
 
+namespace decisions_kept_test {
+
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 template <class Plan = test::plan>
 void require_refused(const lines& decided_for, const lines& others, const dcp::options& settings = {}) {
@@ -49,8 +49,6 @@ struct sized_plan {
   std::vector<sized_item> items;
   friend bool operator==(const sized_plan&, const sized_plan&) = default;
 };
-
-}  // namespace
 
 TEST_CASE("where what is to stay has nothing to write any more, and what goes has, that is told") {
   const auto after = [](std::size_t first, std::size_t second) {
@@ -164,3 +162,5 @@ TEST_CASE("decisions for plans of other shapes, or other sizes, are not equal") 
   // The same item of a plan that goes, for another that stays.
   REQUIRE_FALSE(dcp::find_duplicates(plans_of({"a b", "a"})) == dcp::find_duplicates(plans_of({"b a", "a"})));
 }
+
+}  // namespace decisions_kept_test

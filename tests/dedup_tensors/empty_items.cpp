@@ -19,7 +19,7 @@
 #include "../policies.hpp"
 #include "../policy_model.hpp"
 
-namespace {
+namespace empty_items_test {
 
 constexpr std::nullopt_t unknown = std::nullopt;
 using bytes = std::optional<std::uint64_t>;
@@ -70,8 +70,6 @@ shown first_shared(const plans_list& plans) {
   static_cast<void>(dcp::find_duplicates(plans, {.keep = look}));
   return result;
 }
-
-}  // namespace
 
 TEST_CASE("an empty item in an earlier plan gives way to one that writes something, for an lvalue and an rvalue") {
   plans_list plans{{{{"w", 0}, {"a", 1}}}, {{{"a", 1}, {"w", 8}}}};
@@ -198,3 +196,5 @@ TEST_CASE("20000 random lists with empty items are decided as the model does, by
     }
   }
 }
+
+}  // namespace empty_items_test

@@ -14,11 +14,11 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace exactly_once_test {
+
 using test::keys_of;
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 // The same for an lvalue and an rvalue; both have to give this result.
 lines deduplicated(const lines& keys) {
@@ -50,19 +50,21 @@ struct plan_with {
   std::vector<item_with<Index>> items;
 };
 
-}  // namespace
+}  // namespace exactly_once_test
 
 template <>
-struct std::hash<clashing> {
-  std::size_t operator()(const clashing&) const noexcept { return 0; }
+struct std::hash<exactly_once_test::clashing> {
+  std::size_t operator()(const exactly_once_test::clashing&) const noexcept { return 0; }
 };
 
 template <>
-struct std::hash<identity_hashed> {
-  std::size_t operator()(const identity_hashed& index) const noexcept { return static_cast<std::size_t>(index.value); }
+struct std::hash<exactly_once_test::identity_hashed> {
+  std::size_t operator()(const exactly_once_test::identity_hashed& index) const noexcept {
+    return static_cast<std::size_t>(index.value);
+  }
 };
 
-namespace {
+namespace exactly_once_test {
 
 // `values` in one plan, then from the back in a second; returns how often each is left in both.
 template <class Index>
@@ -89,8 +91,6 @@ std::vector<std::uint64_t> numbers(std::uint64_t count, std::uint64_t step) {
   for (std::uint64_t i = 0; i != count; ++i) values.push_back(i * step);
   return values;
 }
-
-}  // namespace
 
 TEST_CASE("an index that several plans name stays in one of them") {
   REQUIRE(deduplicated({"a b", "a b", "b a"}) == lines{"a b", "", ""});
@@ -174,3 +174,5 @@ TEST_CASE("indices whose hashes are consecutive numbers or multiples of a power 
 TEST_CASE("hundreds of thousands of items are handled as a handful are") {
   require_each_once<identity_hashed>(numbers(150'000, 1));
 }
+
+}  // namespace exactly_once_test

@@ -16,7 +16,7 @@
 #include "../plans.hpp"
 #include "../policies.hpp"
 
-namespace {
+namespace exceptions_test {
 
 enum class operation { none, hash, compare, copy, move, print, without_items, storage_size, same_data };
 
@@ -184,15 +184,17 @@ const auto check_rvalue = [](auto& plans) {
 using vector_plan = plan_with<std::vector<item>>;
 using list_plan = plan_with<std::list<item>>;
 
-}  // namespace
+}  // namespace exceptions_test
 
 template <>
-struct std::hash<key> {
-  std::size_t operator()(const key& index) const {
-    faults::pass(operation::hash);
+struct std::hash<exceptions_test::key> {
+  std::size_t operator()(const exceptions_test::key& index) const {
+    exceptions_test::faults::pass(exceptions_test::operation::hash);
     return std::hash<std::string>{}(index.text);
   }
 };
+
+namespace exceptions_test {
 
 TEST_CASE("an lvalue is untouched, whichever call of its hash, == or copy throws") {
   for (const operation which : {operation::hash, operation::compare, operation::copy}) {
@@ -250,3 +252,5 @@ TEST_CASE("an lvalue is untouched, whichever call of its storage_size or compari
 TEST_CASE("replicas are compared by check_replicas alone") {
   REQUIRE(failures<vector_plan>(operation::same_data, deduplicate_rvalue) == 0);
 }
+
+}  // namespace exceptions_test

@@ -13,10 +13,10 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace find_and_erase_test {
+
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 std::vector<dcp::duplicate> list_of(const dcp::duplicates& found, std::size_t plan) {
   std::vector<dcp::duplicate> list;
@@ -36,8 +36,6 @@ void require_refused(const lines& others) {
   REQUIRE_THROWS_AS(dcp::erase_duplicates(plans, found), std::invalid_argument);
   REQUIRE(plans == before);
 }
-
-}  // namespace
 
 TEST_CASE("each redundant item is reported by its position and by the plan that keeps its index") {
   const dcp::duplicates found = dcp::find_duplicates(plans_of(some_plans));
@@ -158,3 +156,5 @@ TEST_CASE("a decision is not carried out a second time on what it has shortened"
   REQUIRE_THROWS_AS(dcp::erase_duplicates(plans, found), std::invalid_argument);
   REQUIRE(plans == once);
 }
+
+}  // namespace find_and_erase_test

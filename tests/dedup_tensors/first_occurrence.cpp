@@ -8,13 +8,11 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace first_occurrence_test {
+
 using test::plans_of;
 
-namespace {
-
 using items = std::vector<test::item>;
-
-}  // namespace
 
 TEST_CASE("of plans that name an index, the first keeps its item") {
   const auto result = dcp::dedup_tensors(plans_of({"x", "a", "a", "a"}));
@@ -76,3 +74,5 @@ TEST_CASE("a third replica is matched with what the first two have, in whatever 
   REQUIRE(result[1].items == items{{"d", 5}, {"e", 7}});
   REQUIRE(result[2].items == items{{"f", 13}});
 }
+
+}  // namespace first_occurrence_test

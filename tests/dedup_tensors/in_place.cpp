@@ -12,10 +12,10 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace in_place_test {
+
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 struct rank {
   std::string host;
@@ -61,8 +61,6 @@ struct plans_until_empty {
   [[nodiscard]] test::plan* begin() const { return first; }
   [[nodiscard]] empty_plan end() const { return {}; }
 };
-
-}  // namespace
 
 TEST_CASE("plans in a span are deduplicated in place") {
   auto plans = plans_of(before);
@@ -133,3 +131,5 @@ TEST_CASE("a decision can be made for a view that does not own its plans, consta
   REQUIRE(dcp::find_duplicates(std::span(plans)).size() == 2);
   REQUIRE(dcp::find_duplicates(std::initializer_list<test::plan>{plans[0], plans[1]}).size() == 1);
 }
+
+}  // namespace in_place_test

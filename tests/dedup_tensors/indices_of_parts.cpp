@@ -20,7 +20,7 @@
 
 #include "../catch.hpp"
 
-namespace {
+namespace indices_of_parts_test {
 
 struct chunk_item {
   std::string fqn;
@@ -78,18 +78,21 @@ void require_told_apart(std::vector<Index> indices) {
   for (const dcp::duplicate& each : found.in(1)) REQUIRE(each.keeper_position == indices.size() - 1 - each.position);
 }
 
-}  // namespace
+}  // namespace indices_of_parts_test
 
 template <>
-struct dcp::write_item_traits<chunk_item> {
-  static auto index(const chunk_item& item) { return std::tie(item.fqn, item.offsets); }
+struct dcp::write_item_traits<indices_of_parts_test::chunk_item> {
+  static auto index(const indices_of_parts_test::chunk_item& item) { return std::tie(item.fqn, item.offsets); }
 };
+
 template <>
-struct dcp::write_item_traits<viewing_item> {
-  static auto index(const viewing_item& item) {
+struct dcp::write_item_traits<indices_of_parts_test::viewing_item> {
+  static auto index(const indices_of_parts_test::viewing_item& item) {
     return std::pair(std::string_view(item.fqn), std::span<const std::int64_t>(item.offsets));
   }
 };
+
+namespace indices_of_parts_test {
 
 TEST_CASE("one line with std::tie makes an index of a name and offsets") {
   std::vector<plan_of_chunks> plans{{{{"w", {0, 0}}, {"w", {4, 0}}, {"b", {}}}},
@@ -149,3 +152,5 @@ TEST_CASE("the hash of parts tells tens of thousands of offsets apart") {
   REQUIRE(result[0].items.size() == 40'000);
   REQUIRE(result[1].items.empty());
 }
+
+}  // namespace indices_of_parts_test

@@ -83,7 +83,7 @@ struct plan {
 
 }  // namespace claimed
 
-namespace {
+namespace dedup_tensors_limits_test {
 
 using claimed::plan;
 
@@ -102,8 +102,6 @@ void require_refused(const std::vector<std::int64_t>& counts) {
 }
 
 constexpr std::int64_t limit = (std::int64_t{1} << 32) - 1;
-
-}  // namespace
 
 TEST_CASE("the containers that claim to be large are handled as others where they are small") {
   const auto result = dcp::dedup_tensors(plans_of({3, 0, 2}));
@@ -135,3 +133,5 @@ TEST_CASE("the error says how many items are too many") {
     REQUIRE(std::string(error.what()).find("2^32 - 1 items") != std::string::npos);
   }
 }
+
+}  // namespace dedup_tensors_limits_test

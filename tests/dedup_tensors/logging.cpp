@@ -17,10 +17,10 @@
 #include "../match.hpp"
 #include "../plans.hpp"
 
+namespace logging_test {
+
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 // Keeps what it is told.
 struct log_book {
@@ -78,16 +78,23 @@ struct silent {
 
 enum class silent_enum { first, second };
 
-}  // namespace
+}  // namespace logging_test
 
 template <>
-struct std::hash<printed> {
-  std::size_t operator()(const printed& index) const noexcept { return static_cast<std::size_t>(index.value); }
+struct std::hash<logging_test::printed> {
+  std::size_t operator()(const logging_test::printed& index) const noexcept {
+    return static_cast<std::size_t>(index.value);
+  }
 };
+
 template <>
-struct std::hash<silent> {
-  std::size_t operator()(const silent& index) const noexcept { return static_cast<std::size_t>(index.value); }
+struct std::hash<logging_test::silent> {
+  std::size_t operator()(const logging_test::silent& index) const noexcept {
+    return static_cast<std::size_t>(index.value);
+  }
 };
+
+namespace logging_test {
 
 // ------------------------------------------------------------------------------------------------------ the message
 
@@ -342,3 +349,5 @@ TEST_CASE("a logger has no bound unless it is given one") {
   REQUIRE(message.size() > 16 * 1024);
   REQUIRE(message.ends_with(", 'key.4999']}"));
 }
+
+}  // namespace logging_test

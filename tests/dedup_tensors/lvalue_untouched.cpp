@@ -12,11 +12,11 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace lvalue_untouched_test {
+
 using test::keys_of;
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 // Counts how often an item is copied.
 struct counted {
@@ -54,13 +54,17 @@ std::vector<Plan> replicas(int ranks, int items) {
   return plans;
 }
 
-}  // namespace
+}  // namespace lvalue_untouched_test
 
 template <>
-struct dcp::save_plan_traits<plain_plan> {
+struct dcp::save_plan_traits<lvalue_untouched_test::plain_plan> {
   static auto& items(auto& plan) { return plan.items; }
-  static plain_plan without_items(const plain_plan& plan) { return {{}, plan.rank}; }
+  static lvalue_untouched_test::plain_plan without_items(const lvalue_untouched_test::plain_plan& plan) {
+    return {{}, plan.rank};
+  }
 };
+
+namespace lvalue_untouched_test {
 
 TEST_CASE("an lvalue has the same items in the same places afterwards") {
   auto plans = plans_of({"a b", "b c a", "c"});
@@ -126,3 +130,5 @@ TEST_CASE("a trait's without_items serves as a member does") {
   REQUIRE(counted::copies == 100);
   for (int rank = 0; rank != 8; ++rank) REQUIRE(result[static_cast<std::size_t>(rank)].rank == rank);
 }
+
+}  // namespace lvalue_untouched_test

@@ -12,11 +12,11 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace order_and_members_kept_test {
+
 using test::keys_of;
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 struct rich_plan {
   std::string name;
@@ -41,8 +41,6 @@ struct owning_plan {
   std::unique_ptr<int> owned;
   std::vector<test::item> items;
 };
-
-}  // namespace
 
 TEST_CASE("what stays keeps its order, from wherever items are taken") {
   const auto second = [](const char* keys) { return keys_of(dcp::dedup_tensors(plans_of({"a b c", keys})))[1]; };
@@ -111,3 +109,5 @@ TEST_CASE("a member that cannot be copied stays where it is in an rvalue") {
   REQUIRE(result[1].items.empty());
   REQUIRE(result[1].owned.get() == owned);
 }
+
+}  // namespace order_and_members_kept_test

@@ -16,7 +16,7 @@
 
 #include "../catch.hpp"
 
-namespace {
+namespace own_hash_and_equality_test {
 
 // Neither hash nor ==.
 struct foreign_key {
@@ -44,36 +44,42 @@ struct plan {
 
 char lower(char letter) { return static_cast<char>(std::tolower(static_cast<unsigned char>(letter))); }
 
-}  // namespace
+}  // namespace own_hash_and_equality_test
 
 template <>
-struct dcp::write_item_traits<foreign_item> {
-  static std::size_t hash(const foreign_key& index) {
+struct dcp::write_item_traits<own_hash_and_equality_test::foreign_item> {
+  static std::size_t hash(const own_hash_and_equality_test::foreign_key& index) {
     return std::hash<std::string_view>{}(index.name) + static_cast<std::size_t>(index.part);
   }
-  static bool equal(const foreign_key& a, const foreign_key& b) {
+  static bool equal(const own_hash_and_equality_test::foreign_key& a,
+                    const own_hash_and_equality_test::foreign_key& b) {
     return std::string_view(a.name) == b.name && a.part == b.part;
   }
 };
 
 template <>
-struct dcp::write_item_traits<caseless_item> {
+struct dcp::write_item_traits<own_hash_and_equality_test::caseless_item> {
   static std::size_t hash(std::string_view index) {
     std::size_t hash = 0;
-    for (const char letter : index) hash = hash * 31 + static_cast<unsigned char>(lower(letter));
+    for (const char letter : index)
+      hash = hash * 31 + static_cast<unsigned char>(own_hash_and_equality_test::lower(letter));
     return hash;
   }
   static bool equal(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+      return own_hash_and_equality_test::lower(x) == own_hash_and_equality_test::lower(y);
+    });
   }
 };
 
 // Of 32 bits, and only that and an `equal` that gives no bool.
 template <>
-struct dcp::write_item_traits<rounded_item> {
+struct dcp::write_item_traits<own_hash_and_equality_test::rounded_item> {
   static std::uint32_t hash(int index) { return static_cast<std::uint32_t>(index / 10); }
   static int equal(int a, int b) { return a / 10 == b / 10 ? 2 : 0; }
 };
+
+namespace own_hash_and_equality_test {
 
 TEST_CASE("a key without hash and == is found by those of the trait") {
   const std::string same = "w";
@@ -122,3 +128,5 @@ TEST_CASE("of items behind pointers the trait is that of what they point to") {
 
   REQUIRE(dcp::dedup_tensors(std::move(plans))[1].items.empty());
 }
+
+}  // namespace own_hash_and_equality_test

@@ -16,11 +16,11 @@
 #include "../plans.hpp"
 #include "../policies.hpp"
 
+namespace own_policies_test {
+
 using test::keys_of;
 using test::lines;
 using test::plans_of;
-
-namespace {
 
 using keepers = std::vector<std::uint32_t>;
 
@@ -34,8 +34,6 @@ struct sized_plan {
 };
 
 keepers list_of(std::span<const std::uint32_t> holders) { return {holders.begin(), holders.end()}; }
-
-}  // namespace
 
 TEST_CASE("a policy sees the indices that several plans have, in the order in which they first occur") {
   const std::vector<sized_plan> plans{{{{"own", 3}, {"a", 10}, {"b", {}}}},
@@ -123,3 +121,5 @@ TEST_CASE("by the same policy, deduplicating twice changes nothing") {
   const auto once = dcp::dedup_tensors(plans_of({"a b c", "b x", "c a"}), {.keep = test::keep_last});
   REQUIRE(dcp::dedup_tensors(once, {.keep = test::keep_last}) == once);
 }
+
+}  // namespace own_policies_test

@@ -11,7 +11,7 @@
 
 #include "../catch.hpp"
 
-namespace {
+namespace pytorch_cases_test {
 
 // A write item for a whole one-dimensional tensor, as _create_write_item_for_tensor makes it.
 dcp::WriteItem whole_tensor(std::string fqn, std::int64_t size, dcp::WriteItemType type = dcp::WriteItemType::TENSOR) {
@@ -29,8 +29,6 @@ dcp::SavePlan create_plan(std::string second_fqn) {
 dcp::WriteItem pickled(std::string fqn) {
   return {.index = {.fqn = std::move(fqn)}, .type = dcp::WriteItemType::BYTE_IO};
 }
-
-}  // namespace
 
 TEST_CASE("test_dedup_shards: a shard that both ranks plan stays with rank 0, what is a rank's own stays with it") {
   const std::vector<dcp::SavePlan> plans{create_plan("r0"), create_plan("r1")};
@@ -122,3 +120,5 @@ TEST_CASE("an index that one plan alone names twice is not lost, as it is with P
   REQUIRE(result[0].items == std::vector{whole_tensor("tied", 4), whole_tensor("a", 1)});
   REQUIRE(result[1] == plans[1]);
 }
+
+}  // namespace pytorch_cases_test

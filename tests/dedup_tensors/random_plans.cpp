@@ -17,7 +17,7 @@
 #include "../random_types.hpp"
 #include "../reference_model.hpp"
 
-namespace {
+namespace random_plans_test {
 
 using test::converted;
 using test::hashing;
@@ -162,8 +162,6 @@ void compare_lists(std::uint64_t first_seed, std::uint64_t count) {
 template <hashing Hashing>
 using items = std::vector<item<Hashing>>;
 
-}  // namespace
-
 TEST_CASE("20000 random plan lists are deduplicated as the reference model does it") {
   compare_lists<plan<items<hashing::identity>>>(1'000'000, 20'000);
 }
@@ -205,3 +203,5 @@ TEST_CASE("a list of half a million items is deduplicated as the reference model
   compare_with_model<plan<items<hashing::identity>>>(lists);
   compare_with_model<plan<std::list<item<hashing::identity>>>>(lists);
 }
+
+}  // namespace random_plans_test

@@ -14,10 +14,10 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
+namespace rvalue_copies_nothing_test {
+
 using test::keys_of;
 using test::lines;
-
-namespace {
 
 // A name that counts how often it is copied and moved.
 struct counted_name {
@@ -83,12 +83,16 @@ Items move_only_items(std::initializer_list<const char*> names) {
   return items;
 }
 
-}  // namespace
+}  // namespace rvalue_copies_nothing_test
 
 template <>
-struct std::hash<counted_name> {
-  std::size_t operator()(const counted_name& name) const noexcept { return std::hash<std::string>{}(name.text); }
+struct std::hash<rvalue_copies_nothing_test::counted_name> {
+  std::size_t operator()(const rvalue_copies_nothing_test::counted_name& name) const noexcept {
+    return std::hash<std::string>{}(name.text);
+  }
 };
+
+namespace rvalue_copies_nothing_test {
 
 TEST_CASE("no item and no index of an rvalue is copied") {
   auto plans = counted_replicas();
@@ -188,3 +192,5 @@ TEST_CASE("items that cannot even be moved may lie in a std::list") {
   REQUIRE(keys_of(result) == lines{"a b", "c"});
   REQUIRE(&result.back().items.front() == c);
 }
+
+}  // namespace rvalue_copies_nothing_test

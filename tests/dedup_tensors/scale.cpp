@@ -13,7 +13,7 @@
 #include "../catch.hpp"
 #include "../policies.hpp"
 
-namespace {
+namespace scale_test {
 
 struct numbered {
   std::uint64_t index;
@@ -44,12 +44,14 @@ struct clashing_plan {
   std::vector<clashing_item> items;
 };
 
-}  // namespace
+}  // namespace scale_test
 
 template <>
-struct std::hash<clashing> {
-  std::size_t operator()(const clashing&) const noexcept { return 0; }
+struct std::hash<scale_test::clashing> {
+  std::size_t operator()(const scale_test::clashing&) const noexcept { return 0; }
 };
+
+namespace scale_test {
 
 // Nothing of a key may be copied, nor its length be held in fewer bits; the keys differ in their last byte alone.
 TEST_CASE("keys of a megabyte are told apart") {
@@ -143,3 +145,5 @@ TEST_CASE("two thousand keys of one hash are told apart") {
   REQUIRE(found.in(0).empty());
   REQUIRE(found.in(1).size() == 2000);
 }
+
+}  // namespace scale_test

@@ -18,7 +18,7 @@
 
 #include "../catch.hpp"
 
-namespace {
+namespace shown_indices_test {
 
 enum bare_bytes : std::uint8_t { bare_newline = 10 };
 enum class scoped_bytes : std::uint8_t { newline = 10 };
@@ -71,20 +71,26 @@ std::string shown(const Index& index) {
   return message.substr(before.size(), message.size() - before.size() - 2);
 }
 
-}  // namespace
+}  // namespace shown_indices_test
 
 template <>
-struct std::hash<printed> {
-  std::size_t operator()(const printed& index) const noexcept { return static_cast<std::size_t>(index.number); }
+struct std::hash<shown_indices_test::printed> {
+  std::size_t operator()(const shown_indices_test::printed& index) const noexcept {
+    return static_cast<std::size_t>(index.number);
+  }
 };
+
 template <>
-struct std::hash<flushing> {
-  std::size_t operator()(const flushing&) const noexcept { return 0; }
+struct std::hash<shown_indices_test::flushing> {
+  std::size_t operator()(const shown_indices_test::flushing&) const noexcept { return 0; }
 };
+
 template <>
-struct std::hash<silent> {
-  std::size_t operator()(const silent&) const noexcept { return 0; }
+struct std::hash<shown_indices_test::silent> {
+  std::size_t operator()(const shown_indices_test::silent&) const noexcept { return 0; }
 };
+
+namespace shown_indices_test {
 
 TEST_CASE("a number is shown in digits, also one of eight bits") {
   REQUIRE(shown(std::uint8_t{10}) == "10");
@@ -124,3 +130,5 @@ TEST_CASE("an index of one of several types is shown in some way") {
 TEST_CASE("an operator<< that overflows its buffer without a character appends none") {
   REQUIRE(shown(flushing{}) == "flushed");
 }
+
+}  // namespace shown_indices_test

@@ -13,9 +13,9 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 
-using test::lines;
+namespace sparing_copies_test {
 
-namespace {
+using test::lines;
 
 // Its copies are told from a new one by their number; a container that is copied takes one more.
 template <class Value>
@@ -65,8 +65,6 @@ Plans three_plans() {
   return plans;
 }
 
-}  // namespace
-
 TEST_CASE("plans with without_items are copied also where their items have no push_back") {
   const auto plans = three_plans<std::vector<sparing_plan<std::set<test::item>>>>();
   const auto result = dcp::dedup_tensors(plans);
@@ -108,3 +106,5 @@ TEST_CASE("a without_items that returns a base of the plan is not taken for a co
   REQUIRE(test::keys_of(result) == lines{"a b c", "x", ""});
   REQUIRE(result[2].rank == 2);
 }
+
+}  // namespace sparing_copies_test

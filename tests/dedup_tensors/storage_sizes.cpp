@@ -20,7 +20,7 @@
 #include "../catch.hpp"
 #include "../policies.hpp"
 
-namespace {
+namespace storage_sizes_test {
 
 template <class Item>
 struct plan {
@@ -95,16 +95,21 @@ void require_refused(Number size) {
   REQUIRE(plans[1].items.size() == 1);
 }
 
-}  // namespace
+}  // namespace storage_sizes_test
 
 template <>
-struct dcp::write_item_traits<renamed> {
-  static const std::string& index(const renamed& item) { return item.name; }
+struct dcp::write_item_traits<storage_sizes_test::renamed> {
+  static const std::string& index(const storage_sizes_test::renamed& item) { return item.name; }
 };
+
 template <>
-struct dcp::write_item_traits<overruled> {
-  static std::optional<std::uint64_t> storage_size(const overruled& item) { return item.storage_size + 41; }
+struct dcp::write_item_traits<storage_sizes_test::overruled> {
+  static std::optional<std::uint64_t> storage_size(const storage_sizes_test::overruled& item) {
+    return item.storage_size + 41;
+  }
 };
+
+namespace storage_sizes_test {
 
 TEST_CASE("an item's bytes are told by its member function, or its member") {
   REQUIRE(shared_bytes(std::vector<plan<by_function>>{{{{"w", 7}}}, {{{"w", 7}}}}) == 7);
@@ -180,3 +185,5 @@ TEST_CASE("the largest sizes are told exactly") {
   REQUIRE(shared_bytes(plans_with<std::int64_t>(std::numeric_limits<std::int64_t>::max())) == ~std::uint64_t{0} / 2);
   REQUIRE(shared_bytes(plans_with<double>(9223372036854775808.0)) == std::uint64_t{1} << 63);
 }
+
+}  // namespace storage_sizes_test

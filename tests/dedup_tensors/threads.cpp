@@ -20,7 +20,7 @@
 #include "../plans.hpp"
 #include "../policies.hpp"
 
-namespace {
+namespace threads_test {
 
 constexpr int threads = 8;
 constexpr int rounds = 50;
@@ -76,8 +76,6 @@ class captured_stderr {
 
 const std::vector<test::plan> shared_plans = test::plans_of({"a b c d", "x c b y", "", "d a x z z"});
 
-}  // namespace
-
 TEST_CASE("many threads deduplicate the same constant plans", "[threads]") {
   const auto expected = dcp::dedup_tensors(shared_plans);
   const auto expected_duplicates = dcp::find_duplicates(shared_plans, {.keep = test::keep_last});
@@ -120,3 +118,5 @@ TEST_CASE("many threads log through one logger of the user's, which does its own
   REQUIRE(messages.size() == static_cast<std::size_t>(threads * rounds));
   REQUIRE(std::count(messages.begin(), messages.end(), messages.front()) == threads * rounds);
 }
+
+}  // namespace threads_test

@@ -7,16 +7,14 @@
 #include "../catch.hpp"
 #include "../write_items.hpp"
 
+namespace chunk_test {
+
 using dcp::Dtype;
 using dcp::Size;
 using dcp::WriteItem;
 
-namespace {
-
 template <class Item>
 concept has_chunk = requires(Item&& item) { std::forward<Item>(item).chunk(); };
-
-}  // namespace
 
 TEST_CASE("chunk() has the chunk's place, the tensor's size and the dtype") {
   WriteItem item = test::tensor(Dtype::bfloat16, {8, 3}, {4, 2});
@@ -44,3 +42,5 @@ TEST_CASE("chunk() refers to the item, and a temporary one has none") {
   STATIC_REQUIRE(has_chunk<const WriteItem&>);
   STATIC_REQUIRE_FALSE(has_chunk<WriteItem>);
 }
+
+}  // namespace chunk_test

@@ -10,6 +10,8 @@
 #include "../catch.hpp"
 #include "../write_items.hpp"
 
+namespace fields_test {
+
 using dcp::Dtype;
 using dcp::MetadataIndex;
 using dcp::Size;
@@ -146,3 +148,5 @@ TEST_CASE("without_items is a copy of all else") {
   REQUIRE(plan.without_items() == expected);
   REQUIRE(plan.items.size() == 1);
 }
+
+}  // namespace fields_test

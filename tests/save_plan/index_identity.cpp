@@ -12,6 +12,8 @@
 #include "../catch.hpp"
 #include "../write_items.hpp"
 
+namespace index_identity_test {
+
 using dcp::MetadataIndex;
 using dcp::Size;
 using test::hash_of;
@@ -77,8 +79,6 @@ TEST_CASE("every byte of a name, its length and every part of an offset changes 
   REQUIRE(hashes.size() == indices);
 }
 
-namespace {
-
 // Throws as many balls as there are boxes: any twelve bits of the hash in a row choose one of 4096. By chance 63 % of
 // the boxes are hit; a tenth of that is allowed either way. A hash that leaves bits as they are, or repeats itself, is
 // far off.
@@ -92,8 +92,6 @@ void require_spread(const std::vector<MetadataIndex>& indices) {
     REQUIRE(boxes.size() < 4096 * 69 / 100);
   }
 }
-
-}  // namespace
 
 TEST_CASE("names that differ in the layer's number alone spread over the low and high bits of the hash") {
   std::vector<MetadataIndex> long_names;
@@ -128,3 +126,5 @@ TEST_CASE("chunks of one tensor spread over the low and high bits of the hash") 
   require_spread(rows);
   require_spread(grid);
 }
+
+}  // namespace index_identity_test

@@ -11,6 +11,8 @@
 #include "../catch.hpp"
 #include "../write_items.hpp"
 
+namespace printing_test {
+
 using dcp::Dtype;
 using dcp::Layout;
 using dcp::MemoryFormat;
@@ -132,3 +134,5 @@ TEST_CASE("a plan prints whether it has storage_data, and whether it has planner
   REQUIRE(test::repr(dcp::SavePlan{.planner_data = data}) ==
           "SavePlan(items=[], storage_data=None, planner_data=..., usable=True)");
 }
+
+}  // namespace printing_test

@@ -25,11 +25,11 @@
 #include "../catch.hpp"
 #include "../write_items.hpp"
 
+namespace size_test {
+
 using dcp::MetadataIndex;
 using dcp::Size;
 using test::largest;
-
-namespace {
 
 // 0, 1, 2, ...
 Size counted(std::size_t count) {
@@ -54,8 +54,6 @@ bool holds_in_itself(const Size& size) {
 
 // From none to past several steps of growth, on both sides of what fits inside.
 constexpr std::size_t lengths[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 100};
-
-}  // namespace
 
 TEST_CASE("a Size is a regular, ordered, contiguous range, and moves without a throw") {
   STATIC_REQUIRE(std::regular<Size>);
@@ -291,3 +289,5 @@ TEST_CASE("a Size is printed as Python prints it, and so are the sizes of an ind
   REQUIRE(test::repr(Size{4}) == "torch.Size([4])");
   REQUIRE(test::repr(counted(6)) == "torch.Size([0, 1, 2, 3, 4, 5])");
 }
+
+}  // namespace size_test

@@ -12,6 +12,8 @@
 #include "../catch.hpp"
 #include "../write_items.hpp"
 
+namespace storage_size_test {
+
 using dcp::Dtype;
 using dcp::Size;
 using dcp::WriteItem;
@@ -131,3 +133,5 @@ TEST_CASE("what has 2^63 bytes or more is told exactly") {
   REQUIRE(too_large > 1000);
   REQUIRE(too_large < 19'000);
 }
+
+}  // namespace storage_size_test
