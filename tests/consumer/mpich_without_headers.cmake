@@ -1,6 +1,6 @@
 # MPICH's wrappers may be there without its headers, which are another package: the tests are built without MPICH then.
 file(REMOVE_RECURSE "${STAGE}")
-file(WRITE "${STAGE}/mpicxx" "#!/bin/sh\necho c++ -I${STAGE}/include -lmpich\n")
+file(WRITE "${STAGE}/mpicxx" "#!/bin/sh\necho \"c++ '-I${STAGE}/include' -lmpich\"\n")
 file(CHMOD "${STAGE}/mpicxx" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 
 function(expect_mpich_targets expected)
