@@ -90,12 +90,9 @@ Outcome outcome_of(const char* policy, const std::vector<dcp::SavePlan>& plans, 
   for (std::size_t rank = 0; rank != plans.size(); ++rank) {
     std::set<std::size_t> files;
     Load load;
-    const auto redundant = found.in(rank);
-    auto next = redundant.begin();
     for (std::size_t position = 0; position != plans[rank].items.size(); ++position) {
-      if (next != redundant.end() && next->position == position) {
-        files.insert(next->keeper);
-        ++next;
+      if (found.is_redundant(rank, position)) {
+        files.insert(found.kept_item(rank, position).plan);
       } else {
         files.insert(rank);
         load += load_of(plans[rank].items[position]);
@@ -430,7 +427,9 @@ void run(const plan_dump::Arguments& arguments) {
         throw std::runtime_error(describe(report, dump, arguments.file));
     dump.plans = dcp::dedup_tensors(
         std::move(dump.plans),
-        {.log = arguments.log ? dcp::console_logger(dcp::logger::unlimited) : dcp::logger(), .keep = arguments.keep()});
+        {.log = arguments.log ? dcp::console_logger() : dcp::logger(),
+         .keep = arguments.keep(),
+         .max_message = ~std::size_t{0}});
   } catch (const dcp::conflict_error& error) {
     throw std::runtime_error(plan_dump::describe(error, dump.lines, arguments.file));
   } catch (const std::overflow_error& error) {

@@ -26,6 +26,6 @@ int main() {
   // Any callable; a bound on the message, for lists with many duplicates.
   std::vector<std::string> messages;
   const auto keep_message = [&](const dcp::log_record& record) { messages.push_back(record.message); };
-  result = dcp::dedup_tensors(plans, {.log = dcp::logger(keep_message, 40)});
+  result = dcp::dedup_tensors(plans, {.log = keep_message, .max_message = 40});
   std::cout << messages.at(0) << '\n';
 }

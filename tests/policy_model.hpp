@@ -57,11 +57,12 @@ std::vector<std::vector<dcp::duplicate>> policy_model(const std::vector<Plan>& p
     dcp::shared_indices shared(plans.size());
     std::vector<std::size_t> numbers;
     for (std::size_t number = 0; number != holders.size(); ++number) {
-      const std::uint64_t bytes = writers[number].front().bytes.value_or(0);
+      const planned_item& first = writers[number].front();
+      const std::uint64_t bytes = first.bytes.value_or(0);
       if (holders[number].size() == 1) {
         shared.add_own_bytes(keepers[number], bytes);
       } else {
-        shared.add(bytes, holders[number]);
+        shared.add(bytes, holders[number], {first.plan, first.position});
         numbers.push_back(number);
       }
     }

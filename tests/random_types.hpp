@@ -37,15 +37,6 @@ struct ranked_plan {
   friend bool operator==(const ranked_plan&, const ranked_plan&) = default;
 };
 
-// Copied without the items that go, where it is an lvalue.
-template <class Items>
-struct sparing_plan {
-  Items items;
-  std::size_t rank = 0;
-  [[nodiscard]] sparing_plan without_items() const { return {{}, rank}; }
-  friend bool operator==(const sparing_plan&, const sparing_plan&) = default;
-};
-
 // The same plans with their items in a container of another kind.
 template <class To, class From>
 std::vector<To> converted(const std::vector<From>& plans) {

@@ -13,7 +13,7 @@
 #error "dcp needs C++20: compile with -std=c++20 (MSVC: /std:c++20)"
 #else
 
-#include <dcp/dedup_tensors.hpp>
+#include "dedup_tensors.hpp"
 
 #include <algorithm>
 #include <cstddef>

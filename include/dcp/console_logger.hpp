@@ -14,7 +14,7 @@
 #error "dcp needs C++20: compile with -std=c++20 (MSVC: /std:c++20)"
 #else
 
-#include <dcp/dedup_tensors.hpp>
+#include "dedup_tensors.hpp"
 
 #include <chrono>
 #include <cstdio>
@@ -28,6 +28,9 @@ extern "C" __declspec(dllimport) unsigned long __stdcall GetCurrentThreadId();
 #elif __has_include(<unistd.h>)
 #include <pthread.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #endif
 
 namespace dcp {
@@ -38,10 +41,8 @@ inline namespace v0 {
 ///     2026-01-31 12:00:00,123 save.cpp:42 INFO p:4711 t:4713: Duplicate keys to remove: {1: ['a', 'b']}
 ///
 /// Local time; the file without its folders; the ids of the process and of the thread, as debuggers show them.
-/// A million duplicates make a message of a hundred megabytes. So this logger has keys added only while the message is
-/// shorter than `max_message` bytes; then it ends in how many are left out: `{1: ['a', 'b', 999998 more]}`.
-/// `console_logger(logger::unlimited)` lifts the bound. A line feed in a key is written as `\n`.
-[[nodiscard]] inline logger console_logger(std::size_t max_message = 16 * 1024);
+/// `options::max_message` bounds the message. A line feed in it is written as `\n`.
+[[nodiscard]] inline logger console_logger();
 
 // ============================================================================================= the machinery
 
@@ -66,8 +67,8 @@ inline unsigned long long thread_id() {
   std::uint64_t id = 0;
   ::pthread_threadid_np(nullptr, &id);
   return id;
-#elif defined(__GLIBC__)
-  return static_cast<unsigned long long>(::gettid());
+#elif defined(__linux__)
+  return static_cast<unsigned long long>(::syscall(SYS_gettid));  // glibc has gettid() from 2.30 on
 #elif __has_include(<unistd.h>)
   return (unsigned long long)(::pthread_self());  // a number or a pointer
 #else
@@ -102,10 +103,11 @@ inline std::string local_time() {
 inline const char* level_name(log_level level) {
   switch (level) {
     case log_level::debug: return "DEBUG";
+    case log_level::info: return "INFO";
     case log_level::warning: return "WARNING";
     case log_level::error: return "ERROR";
-    default: return "INFO";
   }
+  return "INFO";
 }
 
 inline void write_line(const log_record& record) {
@@ -121,7 +123,7 @@ inline void write_line(const log_record& record) {
 
 }  // namespace detail
 
-inline logger console_logger(std::size_t max_message) { return logger(detail::write_line, max_message); }
+inline logger console_logger() { return detail::write_line; }
 
 }  // namespace v0
 }  // namespace dcp

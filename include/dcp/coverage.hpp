@@ -15,7 +15,7 @@
 #error "dcp needs C++20: compile with -std=c++20 (MSVC: /std:c++20)"
 #else
 
-#include <dcp/dedup_tensors.hpp>
+#include "dedup_tensors.hpp"
 
 #include <algorithm>
 #include <array>
@@ -47,14 +47,6 @@ enum class coverage_fault : std::uint8_t {
   outside,          ///< a chunk lies not within the tensor
   overlap,          ///< two indices have an element in common
   hole              ///< no chunk has an element
-};
-
-/// An item of the plans, both from 0.
-struct item_place {
-  std::uint32_t plan = 0;
-  std::uint32_t position = 0;
-
-  friend bool operator==(const item_place&, const item_place&) = default;
 };
 
 /// A tensor that the plans do not write exactly once, and the first thing that is wrong with it.
@@ -201,11 +193,12 @@ inline bool is_empty(const box& part) {
 
 // ------------------------------------------------------------------------------------------- what an item tells
 
-template <class Item>
-constexpr decltype(auto) told_chunk(const Item& item) {
-  if constexpr (requires { write_item_traits<Item>::chunk(item); }) return write_item_traits<Item>::chunk(item);
-  else if constexpr (requires { item.chunk(); }) return item.chunk();
-}
+struct chunk_question : question_to<write_item_traits> {
+  static constexpr auto call(auto& on, auto&... of) -> decltype(on.chunk(of...)) { return on.chunk(of...); }
+  static constexpr auto member(auto& of) -> decltype((of.chunk)) { return (of.chunk); }
+};
+template <class Reader>
+using told_chunk = typename Reader::template answer<chunk_question>;
 
 template <class Told>
 constexpr const auto& chunk_in(const Told& told) {
@@ -213,8 +206,8 @@ constexpr const auto& chunk_in(const Told& told) {
   else return told;
 }
 
-template <class Item>
-using chunk_of = std::remove_cvref_t<decltype(detail::chunk_in(detail::told_chunk(std::declval<const Item&>())))>;
+template <class Reader>
+using chunk_of = std::remove_cvref_t<decltype(detail::chunk_in(std::declval<told_chunk<Reader>>()))>;
 
 template <class Chunk, class Index>
 auto tensor_name(const Chunk& chunk, const Index& index) {
@@ -239,18 +232,23 @@ std::array<std::vector<std::int64_t>, sizeof...(Ranges)> numbers_of(const Ranges
   return {std::vector<std::int64_t>(std::ranges::begin(ranges), std::ranges::end(ranges))...};
 }
 
-template <class Item>
+template <class Reader>
 consteval bool check_chunk() {
-  if constexpr (std::is_void_v<decltype(detail::told_chunk(std::declval<const Item&>()))>)
-    static_assert(never<Item>,
+  if constexpr (Reader::template is_near_miss<chunk_question>)
+    static_assert(
+        never<Reader>,
+        "dcp: `chunk` cannot be called: write_item_traits<Item>::chunk has to take `const Item&`, and a member "
+        "function chunk() to be const");
+  else if constexpr (std::is_void_v<told_chunk<Reader>>)
+    static_assert(never<Reader>,
                   "dcp: a write item tells no chunk: give it, or its dcp::write_item_traits, a function `chunk`");
-  else if constexpr (!requires(chunk_of<Item> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
-    static_assert(never<Item>,
+  else if constexpr (!requires(chunk_of<Reader> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
+    static_assert(never<Reader>,
                   "dcp: the chunk of a write item is no value with `offsets`, `sizes` and `size`, ranges of integers");
-  else if constexpr (!requires(chunk_of<Item> chunk, index_of<Item> index) {
+  else if constexpr (!requires(chunk_of<Reader> chunk, typename Reader::index_type index) {
                        detail::tensor_name(chunk, index).size();
                      })
-    static_assert(never<Item>, "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
+    static_assert(never<Reader>, "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
   else return true;
   return false;
 }
@@ -334,25 +332,24 @@ struct planned_tensor {
 
 template <class Plans>
 coverage_report report_on(const Plans& plans) {
-  using chunk_type = chunk_of<item_of<plan_of<Plans>>>;
+  using reader = reader_of<const Plans>;
+  using chunk_type = chunk_of<reader>;
   using dtype = decltype(detail::dtype_of(std::declval<const chunk_type&>()));
   const planned_items<const Plans> items(plans);
   const duplicates found = dcp::find_duplicates(plans);
   std::vector<planned_tensor<dtype>> tensors;            // in the order in which they first occur
   std::unordered_map<std::string, std::size_t> numbers;  // of the tensors, by name
   for (item_place at; at.plan != items.plans(); ++at.plan) {
-    auto redundant = found.in(at.plan);
     for (at.position = 0; at.position != items.size(at.plan); ++at.position) {
-      const bool is_redundant = !redundant.empty() && redundant.front().position == at.position;
-      if (is_redundant) redundant = redundant.subspan(1);
-      const auto& told = detail::told_chunk(items.item(at.plan, at.position));
+      const bool is_redundant = found.is_redundant(at.plan, at.position);
+      const auto& told = detail::ask<chunk_question, reader::is_entry>(items.item(at));
       if constexpr (optional_like<std::remove_cvref_t<decltype(told)>>)
         if (!told.has_value()) continue;
       const chunk_type& chunk = detail::chunk_in(told);
       box part;
       box whole;
       const bool is_well_formed = detail::read_boxes(chunk, part, whole);
-      std::string fqn(detail::tensor_name(chunk, items.index(at.plan, at.position)));
+      std::string fqn(detail::tensor_name(chunk, items.index(at)));
       const std::size_t number = numbers.try_emplace(fqn, tensors.size()).first->second;
       if (number == tensors.size()) tensors.push_back({std::move(fqn), at, whole, detail::dtype_of(chunk)});
       auto& tensor = tensors[number];
@@ -405,7 +402,7 @@ inline std::string coverage_report::what() const {
 template <class Plans>
 coverage_report check_coverage(const Plans& plans) {
   if constexpr (detail::check_readable<const Plans>())
-    if constexpr (detail::check_chunk<detail::item_of<detail::plan_of<Plans>>>()) return detail::report_on(plans);
+    if constexpr (detail::check_chunk<detail::reader_of<const Plans>>()) return detail::report_on(plans);
   return {};
 }
 

@@ -336,9 +336,6 @@ struct SavePlan {
   std::shared_ptr<const void> planner_data = {};
   bool usable = true;
 
-  /// A copy of all but the items; dcp::dedup_tensors copies a plan with it, so as not to copy items that go.
-  [[nodiscard]] SavePlan without_items() const { return {{}, storage_data, planner_data, usable}; }
-
   friend bool operator==(const SavePlan&, const SavePlan&) = default;
 };
 
@@ -353,8 +350,12 @@ inline std::uint64_t multiply_fold(std::uint64_t a, std::uint64_t b) {
   const uint128 product = static_cast<uint128>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 #else
-  const std::uint64_t product = (a ^ (a >> 32)) * (b | 1);
-  return product ^ (product >> 29);
+  // By halves of 32 bits.
+  const std::uint64_t low = (a & 0xFFFFFFFFu) * (b & 0xFFFFFFFFu);
+  const std::uint64_t left = (a >> 32) * (b & 0xFFFFFFFFu) + (low >> 32);
+  const std::uint64_t right = (a & 0xFFFFFFFFu) * (b >> 32) + (left & 0xFFFFFFFFu);
+  const std::uint64_t high = (a >> 32) * (b >> 32) + (left >> 32) + (right >> 32);
+  return a * b ^ high;
 #endif
 }
 
@@ -390,7 +391,7 @@ inline std::size_t hash_of(const MetadataIndex& index) {
     for (const std::int64_t each : *index.offset)
       mixed = multiply_fold(mixed ^ hash_a, static_cast<std::uint64_t>(each) ^ hash_b);
   }
-  return static_cast<std::size_t>(mixed);
+  return mixed & ~std::size_t{0};
 }
 
 inline std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype) {

@@ -119,10 +119,8 @@ TEST_CASE("each redundant item names the plan that writes its index, be it later
   all[1].items = {tensor("a", 5), tensor("a", 5)};
   const dcp::duplicates found = dcp::find_duplicates(all, {.keep = dcp::keep::balanced});
   REQUIRE(found.size() == 2);
-  REQUIRE(found.in(0)[0].position == 0);
-  REQUIRE(found.in(0)[0].keeper == 1);
-  REQUIRE(found.in(1)[0].position == 1);
-  REQUIRE(found.in(1)[0].keeper == 1);
+  REQUIRE(found.kept_item(0, 0) == dcp::item_place{1, 0});
+  REQUIRE(found.kept_item(1, 1) == dcp::item_place{1, 0});
 }
 
 }  // namespace plans_test

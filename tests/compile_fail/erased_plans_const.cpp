@@ -1,4 +1,4 @@
-// dcp: the items of a plan cannot be changed or are not owned by it
+// dcp: the plan's items are const or not owned by the plan
 #include <dcp/dedup_tensors.hpp>
 
 struct item {

@@ -1,4 +1,4 @@
-// dcp: the plans are made anew at every look
+// dcp: the plans are no forward range of lvalues
 #include <dcp/dedup_tensors.hpp>
 
 struct item {

@@ -1,4 +1,4 @@
-// dcp: write_item_traits<Item>::index returns by value an index that dies at once
+// dcp: an index that owns memory is returned by value
 #include <dcp/dedup_tensors.hpp>
 
 struct item {

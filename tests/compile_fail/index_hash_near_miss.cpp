@@ -1,4 +1,4 @@
-// dcp: the index of a write item has no hash
+// dcp: write_item_traits<Item>::hash and ::equal have to take `const Index&`, and go together
 #include <dcp/dedup_tensors.hpp>
 
 struct key {

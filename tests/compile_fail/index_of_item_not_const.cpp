@@ -1,4 +1,4 @@
-// dcp: a write item has no index
+// dcp: a function that write_item_traits or a write item has for dcp cannot be called
 #include <dcp/dedup_tensors.hpp>
 
 class item {

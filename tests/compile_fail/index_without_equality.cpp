@@ -1,4 +1,4 @@
-// dcp: two indices of write items cannot be compared
+// dcp: an index cannot be hashed and compared
 #include <dcp/dedup_tensors.hpp>
 
 struct key {

@@ -1,4 +1,4 @@
-// dcp: the index of a write item has no hash
+// dcp: an index cannot be hashed and compared
 #include <dcp/dedup_tensors.hpp>
 
 struct key {

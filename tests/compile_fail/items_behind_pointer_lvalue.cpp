@@ -1,4 +1,4 @@
-// dcp: the items of a plan cannot be changed or are not owned by it, and a copy would share them
+// dcp: a copy of the plans would share their items
 #include <dcp/dedup_tensors.hpp>
 
 #include <memory>

@@ -1,4 +1,4 @@
-// dcp: the items of a plan are made anew at every look
+// dcp: the items of a plan are no forward range of lvalues
 #include <dcp/dedup_tensors.hpp>
 
 struct item {

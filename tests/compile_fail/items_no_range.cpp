@@ -1,4 +1,4 @@
-// dcp: the items of a plan are no forward range
+// dcp: the items of a plan are no forward range of lvalues
 #include <dcp/dedup_tensors.hpp>
 
 struct item {

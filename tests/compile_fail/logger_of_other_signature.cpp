@@ -1,4 +1,4 @@
-// dcp: a logger is a copyable callable that takes a `const dcp::log_record&`
+// dcp: a hook is a copyable callable: a logger takes a `const dcp::log_record&`
 #include <dcp/dedup_tensors.hpp>
 
 #if defined(DCP_FIXED)

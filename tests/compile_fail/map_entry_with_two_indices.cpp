@@ -1,4 +1,4 @@
-// dcp: a write item has no index
+// dcp: the value of a map's entry has an index of another type than the key
 #include <dcp/dedup_tensors.hpp>
 
 #include <map>

@@ -1,4 +1,4 @@
-// dcp: the plans cannot be changed or are not owned by their container
+// dcp: the plans are const or not owned by their container
 #include <dcp/dedup_tensors.hpp>
 
 struct item {

@@ -1,4 +1,4 @@
-// dcp: a keep policy is a copyable callable that takes a `const dcp::shared_indices&`
+// dcp: a hook is a copyable callable: a logger takes
 #include <dcp/dedup_tensors.hpp>
 
 #if defined(DCP_FIXED)

@@ -100,7 +100,7 @@ std::vector<place> model(const Plans& plans, const dcp::duplicates& found) {
   std::vector<place> conflicts;
   for_all([&](const item& it, std::size_t rank, std::size_t position, bool) {
     const written& writer = writers.at(it.index);
-    if (it.data != writer.data)
+    if (it.storage_size() != 0 && it.data != writer.data)
       conflicts.emplace_back(std::to_string(it.index), rank, position, writer.plan, writer.position);
   });
   return conflicts;

@@ -187,8 +187,7 @@ TEST_CASE("items behind pointers are compared, not their addresses") {
 
 TEST_CASE("the message of a conflict_error says which item of which plan") {
   const std::vector<plan<test::item>> plans{{{{"a"}, {"b", 1}}}, {{}}, {{{"x"}, {"y"}, {"b", 2}}}};
-  REQUIRE(message_of(plans) ==
-          "dcp: 1 replicas differ from the item that would be written:\n  'b': plan 2, item 2 and plan 0, item 1");
+  REQUIRE(message_of(plans) == "dcp: 1 replica differs from its kept item:\n  'b': plan 2, item 2 and plan 0, item 1");
 }
 
 TEST_CASE("an index that cannot be printed is shown in a conflict by its position in the plan") {

@@ -181,7 +181,6 @@ TEST_CASE("items may lie in any standard sequence") {
   require_items_may_lie_in<std::vector<test::item>>();
   require_items_may_lie_in<std::deque<test::item>>();
   require_items_may_lie_in<std::list<test::item>>();
-  require_items_may_lie_in<std::forward_list<test::item>>();
 }
 
 TEST_CASE("items may lie in a container of the caller's own") {

@@ -61,7 +61,7 @@ struct rank_plan {
 // The items behind pointers in a list, named by a tuple.
 struct listed_item {
   tensor_key name;
-  std::optional<double> nbytes;
+  std::optional<int> nbytes;
 };
 struct listed_plan {
   std::list<std::unique_ptr<listed_item>> writes;
@@ -185,7 +185,7 @@ TEST_CASE("in a namespace with a function of every name, items behind pointers a
   std::vector<crowded::listed_plan> plans(2);
   for (auto& plan : plans)
     for (const char* name : {"a", "b"})
-      plan.writes.push_back(std::make_unique<crowded::listed_item>(crowded::listed_item{{name, {}}, 1.0}));
+      plan.writes.push_back(std::make_unique<crowded::listed_item>(crowded::listed_item{{name, {}}, 1}));
 
   const auto result = dcp::dedup_tensors(std::move(plans));
 

@@ -1,5 +1,5 @@
 // Positions are numbers of 32 bits. More items than those can number are refused before anything is allocated or
-// changed; the containers here only claim to have as many, all of them the same one.
+// changed; the containers here only claim to have as many: each repeats its one item.
 
 #include <dcp/dedup_tensors.hpp>
 
@@ -9,10 +9,12 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "../catch.hpp"
+#include "../plans.hpp"
 
 namespace claimed {
 
@@ -20,51 +22,50 @@ struct item {
   std::string index;
 };
 
-inline item the_item{"a"};
-
-template <class Item>
-class item_iterator {
+template <class Value>
+class repeating_iterator {
  public:
-  using value_type = item;
+  using value_type = std::remove_const_t<Value>;
   using difference_type = std::int64_t;
-  using reference = Item&;
-  using pointer = Item*;
+  using reference = Value&;
+  using pointer = Value*;
   using iterator_category = std::random_access_iterator_tag;
 
-  item_iterator() = default;
-  explicit item_iterator(difference_type at) : at_(at) {}
+  repeating_iterator() = default;
+  repeating_iterator(pointer one, difference_type at) : one_(one), at_(at) {}
 
-  reference operator*() const { return the_item; }
-  pointer operator->() const { return &the_item; }
-  reference operator[](difference_type) const { return the_item; }
-  item_iterator& operator++() { return *this += 1; }
-  item_iterator& operator--() { return *this -= 1; }
-  item_iterator operator++(int) { return item_iterator(at_++); }
-  item_iterator operator--(int) { return item_iterator(at_--); }
-  item_iterator& operator+=(difference_type by) {
+  reference operator*() const { return *one_; }
+  pointer operator->() const { return one_; }
+  reference operator[](difference_type) const { return *one_; }
+  repeating_iterator& operator++() { return *this += 1; }
+  repeating_iterator& operator--() { return *this -= 1; }
+  repeating_iterator operator++(int) { return {one_, at_++}; }
+  repeating_iterator operator--(int) { return {one_, at_--}; }
+  repeating_iterator& operator+=(difference_type by) {
     at_ += by;
     return *this;
   }
-  item_iterator& operator-=(difference_type by) { return *this += -by; }
-  friend item_iterator operator+(item_iterator it, difference_type by) { return it += by; }
-  friend item_iterator operator+(difference_type by, item_iterator it) { return it += by; }
-  friend item_iterator operator-(item_iterator it, difference_type by) { return it -= by; }
-  friend difference_type operator-(item_iterator a, item_iterator b) { return a.at_ - b.at_; }
-  friend auto operator<=>(const item_iterator&, const item_iterator&) = default;
+  repeating_iterator& operator-=(difference_type by) { return *this += -by; }
+  friend repeating_iterator operator+(repeating_iterator it, difference_type by) { return it += by; }
+  friend repeating_iterator operator+(difference_type by, repeating_iterator it) { return it += by; }
+  friend repeating_iterator operator-(repeating_iterator it, difference_type by) { return it -= by; }
+  friend difference_type operator-(repeating_iterator a, repeating_iterator b) { return a.at_ - b.at_; }
+  friend auto operator<=>(const repeating_iterator&, const repeating_iterator&) = default;
 
  private:
+  pointer one_ = nullptr;
   difference_type at_ = 0;
 };
 
 class items {
  public:
-  using iterator = item_iterator<item>;
+  using iterator = repeating_iterator<item>;
 
   explicit items(std::int64_t count) : count_(count) {}
-  [[nodiscard]] iterator begin() { return iterator(0); }
-  [[nodiscard]] iterator end() { return iterator(count_); }
-  [[nodiscard]] item_iterator<const item> begin() const { return item_iterator<const item>(0); }
-  [[nodiscard]] item_iterator<const item> end() const { return item_iterator<const item>(count_); }
+  [[nodiscard]] iterator begin() { return {&one_, 0}; }
+  [[nodiscard]] iterator end() { return {&one_, count_}; }
+  [[nodiscard]] repeating_iterator<const item> begin() const { return {&one_, 0}; }
+  [[nodiscard]] repeating_iterator<const item> end() const { return {&one_, count_}; }
   iterator erase(iterator first, iterator last) {
     count_ -= last - first;
     return first;
@@ -72,6 +73,7 @@ class items {
   [[nodiscard]] std::int64_t count() const { return count_; }
 
  private:
+  item one_{"a"};
   std::int64_t count_;
 };
 
@@ -132,6 +134,26 @@ TEST_CASE("the error says how many items are too many") {
   } catch (const std::length_error& error) {
     REQUIRE(std::string(error.what()).find("2^32 - 1 items") != std::string::npos);
   }
+}
+
+// A list of plans that only claims to be long: it shows one empty plan again and again.
+class repeated_plan {
+ public:
+  using iterator = claimed::repeating_iterator<const test::plan>;
+
+  explicit repeated_plan(std::int64_t count) : count_(count) {}
+  [[nodiscard]] iterator begin() const { return {&plan_, 0}; }
+  [[nodiscard]] iterator end() const { return {&plan_, count_}; }
+
+ private:
+  test::plan plan_;
+  std::int64_t count_;
+};
+
+TEST_CASE("2^32 - 1 plans or more are refused with std::length_error, before anything is allocated for them") {
+  REQUIRE(dcp::find_duplicates(repeated_plan(1000)).plans() == 1000);
+  REQUIRE_THROWS_AS(dcp::find_duplicates(repeated_plan(limit)), std::length_error);
+  REQUIRE_THROWS_AS(dcp::find_duplicates(repeated_plan(std::int64_t{1} << 62)), std::length_error);
 }
 
 }  // namespace dedup_tensors_limits_test

@@ -294,11 +294,11 @@ TEST_CASE("a caller that wraps the call can hand its own caller's place on") {
 
 // ----------------------------------------------------------------------------------------------------------- the bound
 
-TEST_CASE("a logger's max_message bounds the message, which then ends in how many keys are left out") {
+TEST_CASE("max_message bounds the message, which then ends in how many keys are left out") {
   const auto plans = plans_of({"a b c", "a b", "b c a"});
   const auto bounded = [&](std::size_t max_message) {
     log_book log;
-    static_cast<void>(dcp::find_duplicates(plans, {.log = {log.hook(), max_message}}));
+    static_cast<void>(dcp::find_duplicates(plans, {.log = log.hook(), .max_message = max_message}));
     return log.records.at(0).message;
   };
   const std::string start = "Duplicate keys to remove: {1: [";
@@ -307,7 +307,7 @@ TEST_CASE("a logger's max_message bounds the message, which then ends in how man
   REQUIRE(bounded(start.size()) == start + "5 more]}");
   REQUIRE(bounded(start.size() + 1) == start + "'a', 4 more]}");
   REQUIRE(bounded(start.size() + 6) == start + "'a', 'b'], 2: [3 more]}");
-  REQUIRE(bounded(dcp::logger::unlimited) == start + "'a', 'b'], 2: ['b', 'c', 'a']}");
+  REQUIRE(bounded(~std::size_t{0}) == start + "'a', 'b'], 2: ['b', 'c', 'a']}");
 }
 
 TEST_CASE("under every bound, keys shown and keys counted are all keys, and none is added past the bound") {
@@ -319,7 +319,7 @@ TEST_CASE("under every bound, keys shown and keys counted are all keys, and none
   for (std::size_t bound = 0; bound <= full.size() + 1; ++bound) {
     INFO("bound " << bound);
     log_book log;
-    static_cast<void>(dcp::find_duplicates(plans, {.log = {log.hook(), bound}}));
+    static_cast<void>(dcp::find_duplicates(plans, {.log = log.hook(), .max_message = bound}));
     const std::string message = log.records.at(0).message;
     const auto parts = cut.groups_in(message);
     if (parts.empty()) {
@@ -338,16 +338,19 @@ TEST_CASE("under every bound, keys shown and keys counted are all keys, and none
   REQUIRE(was_full);
 }
 
-TEST_CASE("a logger has no bound unless it is given one") {
-  REQUIRE(dcp::logger([](const dcp::log_record&) {}).max_message() == dcp::logger::unlimited);
-  REQUIRE(dcp::logger([](const dcp::log_record&) {}, 10).max_message() == 10);
+TEST_CASE("a message is bounded by 64 KiB unless another bound is given") {
+  REQUIRE(dcp::options().max_message == 65536);
 
   lines many(2);
   for (int i = 0; i != 5000; ++i) many[0] += "key." + std::to_string(i) + ' ';
   many[1] = many[0];
+  REQUIRE(message_for(plans_of(many)).ends_with(", 'key.4999']}"));  // 57 KB
+  for (int i = 5000; i != 10000; ++i) many[0] += "key." + std::to_string(i) + ' ';
+  many[1] = many[0];
   const std::string message = message_for(plans_of(many));
-  REQUIRE(message.size() > 16 * 1024);
-  REQUIRE(message.ends_with(", 'key.4999']}"));
+  REQUIRE(message.size() >= 65536);
+  REQUIRE(message.size() < 65536 + 100);
+  REQUIRE(message.ends_with(" more]}"));
 }
 
 }  // namespace logging_test

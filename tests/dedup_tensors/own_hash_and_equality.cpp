@@ -87,7 +87,7 @@ TEST_CASE("a key without hash and == is found by those of the trait") {
 
   const dcp::duplicates found = dcp::find_duplicates(plans);
   REQUIRE(found.size() == 1);
-  REQUIRE(found.in(1)[0] == dcp::duplicate{1, 0, 1});
+  REQUIRE(*found.in(1).begin() == dcp::duplicate{1, 0, 1});
   dcp::erase_duplicates(plans, found);
   REQUIRE(plans[1].items.size() == 1);
 }

@@ -164,7 +164,7 @@ TEST_CASE("find_duplicates and erase_duplicates go by the traits too") {
 
   const dcp::duplicates found = dcp::find_duplicates(plans);
   REQUIRE(found.size() == 1);
-  REQUIRE(found.in(1)[0] == dcp::duplicate{1, 0, 1});
+  REQUIRE(*found.in(1).begin() == dcp::duplicate{1, 0, 1});
 
   dcp::erase_duplicates(plans, found);
   REQUIRE(plans[0].writes.size() == 2);

@@ -5,7 +5,6 @@
 #include <dcp/balanced.hpp>
 #include <dcp/dedup_tensors.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -116,7 +115,6 @@ TEST_CASE("an item's bytes are told by its member function, or its member") {
   REQUIRE(shared_bytes(plans_with<std::uint32_t>(8)) == 8);
   REQUIRE(shared_bytes(plans_with<std::optional<std::int64_t>>(9)) == 9);
   REQUIRE(shared_bytes(plans_with<const std::int16_t>(10)) == 10);
-  REQUIRE(shared_bytes(plans_with<double>(1024.0)) == 1024);
 }
 
 TEST_CASE("a trait with an index alone leaves the bytes to the item") {
@@ -145,11 +143,11 @@ TEST_CASE("the bytes of a map's entries are told by their values, also behind po
 }
 
 TEST_CASE("by each of these ways an item that writes nothing gives way to one that writes something") {
-  REQUIRE(dcp::find_duplicates(std::vector<plan<renamed>>{{{{"w", 0}}}, {{{"w", 7}}}}).in(0).size() == 1);
-  REQUIRE(dcp::find_duplicates(std::vector<plan<by_member<int>>>{{{{"w", 0}}}, {{{"w", 7}}}}).in(0).size() == 1);
-  REQUIRE(dcp::find_duplicates(std::vector<std::map<std::string, sized>>{{{"w", {0}}}, {{"w", {7}}}}).in(0).size() ==
-          1);
-  REQUIRE(dcp::find_duplicates(std::vector<plan<marked>>{{{{"w", true}}}, {{{"w", false}}}}).in(0).size() == 1);
+  const auto first_gives_way = [](const auto& plans) { return dcp::find_duplicates(plans).is_redundant(0, 0); };
+  REQUIRE(first_gives_way(std::vector<plan<renamed>>{{{{"w", 0}}}, {{{"w", 7}}}}));
+  REQUIRE(first_gives_way(std::vector<plan<by_member<int>>>{{{{"w", 0}}}, {{{"w", 7}}}}));
+  REQUIRE(first_gives_way(std::vector<std::map<std::string, sized>>{{{"w", {0}}}, {{"w", {7}}}}));
+  REQUIRE(first_gives_way(std::vector<plan<marked>>{{{{"w", true}}}, {{{"w", false}}}}));
 }
 
 TEST_CASE("balancing goes by the bytes, whichever way they are told") {
@@ -170,20 +168,15 @@ TEST_CASE("balancing items that tell no bytes is refused, a size that is unknown
   REQUIRE_NOTHROW(dcp::find_duplicates(plans_with<std::optional<int>>({}), {.keep = dcp::keep::balanced}));
 }
 
-TEST_CASE("a size that is negative or no number is refused") {
+TEST_CASE("a size that is negative is refused") {
   require_refused<int>(-1);
   require_refused<std::int64_t>(std::numeric_limits<std::int64_t>::min());
   require_refused<std::optional<std::int64_t>>(-1);
-  require_refused<double>(std::nan(""));
-  require_refused<double>(-1.0);
-  require_refused<float>(std::numeric_limits<float>::infinity());
-  require_refused<double>(18446744073709551616.0);
 }
 
 TEST_CASE("the largest sizes are told exactly") {
   REQUIRE(shared_bytes(plans_with<std::uint64_t>(~std::uint64_t{0})) == ~std::uint64_t{0});
   REQUIRE(shared_bytes(plans_with<std::int64_t>(std::numeric_limits<std::int64_t>::max())) == ~std::uint64_t{0} / 2);
-  REQUIRE(shared_bytes(plans_with<double>(9223372036854775808.0)) == std::uint64_t{1} << 63);
 }
 
 }  // namespace storage_sizes_test

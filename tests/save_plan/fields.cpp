@@ -139,14 +139,4 @@ TEST_CASE("plans differ if any field does; attached data is compared by identity
   REQUIRE(differs([](dcp::SavePlan& it) { it.usable = false; }));
 }
 
-TEST_CASE("without_items is a copy of all else") {
-  const auto data = std::make_shared<int>(1);
-  const dcp::SavePlan plan{.items = {bytes_item({})}, .storage_data = data, .planner_data = data, .usable = false};
-  dcp::SavePlan expected = plan;
-  expected.items.clear();
-
-  REQUIRE(plan.without_items() == expected);
-  REQUIRE(plan.items.size() == 1);
-}
-
 }  // namespace fields_test
