@@ -325,6 +325,16 @@ struct WriteItem {
   }
   [[nodiscard]] std::optional<TensorChunk> chunk() const&& = delete;
 
+  /// True if both items write the same data: type, chunk, the tensor's size, dtype and `nbytes` are equal. The other
+  /// properties may differ: PyTorch deprecates them, and does not compare them either. For `.check_replicas`.
+  [[nodiscard]] bool same_data(const WriteItem& other) const {
+    if (type != other.type || bytes_io_data != other.bytes_io_data) return false;
+    if (!tensor_data || !other.tensor_data) return !tensor_data && !other.tensor_data;
+    const auto& [chunk, properties, size] = *tensor_data;
+    return chunk == other.tensor_data->chunk && size == other.tensor_data->size &&
+           properties.dtype == other.tensor_data->properties.dtype;
+  }
+
   friend bool operator==(const WriteItem&, const WriteItem&) = default;
 };
 
