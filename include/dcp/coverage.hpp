@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// dcp::check_coverage: do the plans, once deduplicated, write every element of every tensor, and none twice?
+// dcp::check_coverage: do the plans, once deduplicated, write every element of every tensor exactly once?
 //
 //     if (const dcp::coverage_report report = dcp::check_coverage(plans); !report.empty()) std::cerr << report.what();
 //     dcp::require_coverage(plans);                          // or throws coverage_error
 //
-// To leave each index in one plan is half of losing no data. The other half is that the chunks make up their tensors: a
-// rank that names its local part as if it were the whole, or a chunk past the end, makes a checkpoint that loads wrong.
+// That each index stays in one plan is half of losing no data. The other half is that the chunks make up their tensors.
+// If a rank names its local part as if it were the whole, or a chunk lies past the end, the checkpoint loads wrong.
 
 #ifndef DCP_COVERAGE_HPP
 #define DCP_COVERAGE_HPP
@@ -41,23 +41,31 @@ inline namespace v0 {
 
 /// What is wrong with a tensor.
 enum class coverage_fault : std::uint8_t {
-  malformed,       ///< an item's numbers are of different dimensions or negative, or one, or all elements, 2^63 or more
-  different_size,  ///< two items tell different sizes of the tensor
-  different_dtype,  ///< two items tell different dtypes
-  outside,          ///< a chunk lies not within the tensor
-  overlap,          ///< two indices have an element in common
-  hole              ///< no chunk has an element
+  malformed,          ///< an item's numbers make no chunk: see the text of `faulty_tensor::what`
+  different_size,     ///< two items give different sizes of the tensor
+  different_dtype,    ///< two items give different dtypes
+  outside,            ///< a chunk does not lie within the tensor
+  overlap,            ///< two indices have an element in common
+  hole,               ///< no chunk has an element
+  tensor_and_object,  ///< one item of the name has a chunk and another has none; PyTorch fails with a bare assertion
+};
+
+/// An item of the plans, both from 0.
+struct item_place {
+  std::uint32_t plan = 0;
+  std::uint32_t position = 0;
+
+  friend bool operator==(const item_place&, const item_place&) = default;
 };
 
 /// A tensor that the plans do not write exactly once, and the first thing that is wrong with it.
 struct faulty_tensor {
   std::string fqn;
   coverage_fault fault = coverage_fault::hole;
-  /// The items concerned: the one at fault first, then the one that it contradicts or overlaps, if any. A hole is
-  /// nobody's; there it is the tensor's first item.
+  /// The item at fault, then the item that it contradicts or overlaps, if any. For a hole: the tensor's first item.
   std::vector<item_place> items = {};
-  std::vector<std::int64_t> size = {};  ///< the tensor's, as its first item has it
-  /// Of the overlap or hole that comes first in the order of rows, or else of the chunk of the first of `items`.
+  std::vector<std::int64_t> size = {};  ///< of the tensor, as its first item gives it
+  /// Of the overlap or hole that comes first in row-major order, or else of the chunk of the first of `items`.
   std::vector<std::int64_t> offsets = {};
   std::vector<std::int64_t> sizes = {};
 
@@ -81,7 +89,7 @@ struct coverage_report {
 /// Thrown by `require_coverage`.
 struct
 #if defined(__GNUC__)
-    [[gnu::visibility("default")]]  // as that of conflict_error
+    [[gnu::visibility("default")]]  // as for conflict_error
 #endif
     coverage_error : std::runtime_error {
   explicit coverage_error(coverage_report found) : std::runtime_error(found.what()), report(std::move(found)) {}
@@ -89,21 +97,21 @@ struct
   coverage_report report;
 };
 
-/// Checks that the plans write each tensor whole: all its items tell one size and dtype, the chunks lie within it, no two
-/// indices overlap, and together they have all its elements. Of an index that several items have, the chunk counts that
-/// stays: the plans may be deduplicated already or not. Empty chunks may lie anywhere. A scalar is one element.
+/// Checks that the plans write each tensor whole: all its items give one size and dtype, the chunks lie within it, no two
+/// indices overlap, and together they have all its elements. Of an index with several items, the chunk of the kept item
+/// counts: the plans may be deduplicated already or not. Empty chunks may lie anywhere. A scalar is one element. No name
+/// is a tensor in one place and an object in another; an empty item counts, too.
 ///
-/// An item tells its chunk by `write_item_traits<Item>::chunk(item)`, by default its member function `chunk()`: a value
-/// or reference with `offsets`, `sizes` and `size` (the whole tensor's), which are ranges of integers, and, if it likes,
-/// `dtype` (anything to copy and compare) and `fqn`; or a std::optional of one, empty if the item writes no tensor. The
+/// An item gives its chunk by `write_item_traits<Item>::chunk(item)`, by default its member function `chunk()`: a value
+/// or reference with `offsets`, `sizes` and `size` (of the whole tensor), which are ranges of integers, and optionally
+/// `dtype` (anything to copy and compare) and `fqn`; or a std::optional of one, empty if the item writes an object. The
 /// tensor's name is `fqn` of the chunk, or else of the index, or else the first part of an index that is a pair or tuple,
-/// or else the index itself.
+/// or else the index itself. If chunks have an `fqn`, objects have no name.
 ///
-/// Complexity, for the n chunks of a tensor of d dimensions: that of sorting them, once for each dimension, where they
-/// share whole faces with their neighbours, as in the grids of parallel trainers. Whatever the chunks, O(n log n) for a
-/// given d, and never more than O(n min(n, 2^d) d^2 log n). A tensor that is not whole takes up to d + 1 times as long.
-/// Extra memory: about 200 bytes an item, and 16 more a dimension, or 80 where few faces are shared; some 300 bytes of
-/// stack a dimension.
+/// Complexity, for the n chunks of a tensor of d dimensions (at most 64): sorting them once for each dimension, if they
+/// share whole faces with their neighbours, as in the grids of parallel trainers. For any chunks O(n log n) for a given
+/// d, and at most O(n min(n, 2^d) d^2 log n); up to d + 1 times as long if the tensor is not whole. Extra memory: about
+/// 200 bytes an item, and 16 more a dimension, or 80 if few faces are shared; some 300 bytes of stack a dimension.
 /// Throws what find_duplicates throws.
 template <class Plans>
 [[nodiscard]] coverage_report check_coverage(const Plans& plans);
@@ -114,17 +122,17 @@ void require_coverage(const Plans& plans);
 
 // ============================================================================================= the machinery
 //
-// In this order: whether boxes tile a tensor; what an item tells; tensor by tensor; the text.
+// In this order: whether boxes tile a tensor; what an item gives; tensor by tensor; the text.
 
 namespace detail {
 
 // -------------------------------------------------------------------------------- whether boxes tile a tensor
 //
-// Take for each element how many boxes have it, less one: the tensor is tiled if that is 0 everywhere. Such a sum of
-// boxes with weights is known by its differences. Along a dimension each box begins at one place (its weight) and ends
-// at another (its weight taken away), and the sum is 0 if at each place what begins and ends adds up to 0: again a sum of
-// boxes, with one dimension less. Where neighbours share a whole face they cancel out at once, in a grid all of them.
-// As no box is searched for among others, no arrangement (thin slabs, stairs) is bad for it.
+// Count for each element the boxes that have it, less one: the tensor is tiled if that is 0 everywhere. A sum of boxes
+// with weights is known by its differences: along a dimension each box begins at one place (plus its weight) and ends at
+// another (minus its weight). The sum is 0 if at each place all that begins and ends adds up to 0: again a sum of boxes,
+// with one dimension less. Neighbours that share a whole face cancel out at once; in a grid all of them do. No box is
+// looked up among the others, so no arrangement (thin slabs, stairs) is bad.
 
 struct extent {
   std::int64_t offset;
@@ -137,8 +145,7 @@ struct extent {
 };
 using box = std::vector<extent>;  // of each dimension
 
-// A box so many times, or rather what it is in the dimensions that are left; and where it begins or ends in the one
-// before them.
+// A box with its weight, in the dimensions that are left, and the place where it begins or ends in the dimension before.
 struct weighted_box {
   std::int64_t place;
   std::int64_t weight;
@@ -151,7 +158,7 @@ struct weighted_box {
 };
 using sum = std::vector<weighted_box>;
 
-// What begins and ends along a dimension, place by place; equal boxes are added up, and gone if they cancel out.
+// What begins and ends along a dimension, place by place. Equal boxes are added up, and left out if they cancel out.
 inline std::vector<sum> edges_of(const sum& boxes) {
   sum edges;
   edges.reserve(2 * boxes.size());
@@ -171,18 +178,18 @@ inline std::vector<sum> edges_of(const sum& boxes) {
   return places;
 }
 
-// Whether the boxes add up to 0 everywhere.
+// Whether the boxes add up to 0 everywhere. Recurses once a dimension, of which there are at most `most_dimensions`.
 inline bool is_zero(const sum& boxes) {
   if (boxes.size() == 1) return false;
   std::vector<sum> places = detail::edges_of(boxes);
-  // What begins ends: all places together add up to 0, and one need not be looked at. As that is the largest, the
-  // squares of the others' sizes add up to no more than the square of the whole: that bounds what there is to do.
+  // All places together add up to 0, so one need not be checked. Leaving out the largest bounds the work: the squares of
+  // the other sizes add up to no more than the square of the whole.
   const auto smaller = [](const sum& a, const sum& b) { return a.size() < b.size(); };
   if (!places.empty()) places.erase(std::max_element(places.begin(), places.end(), smaller));
   return std::all_of(places.begin(), places.end(), detail::is_zero);
 }
 
-// Whether it is so in every dimension.
+// Whether the relation holds in every dimension.
 inline bool everywhere(const box& a, bool (extent::*is)(const extent&) const, const box& b) {
   return std::equal(a.begin(), a.end(), b.begin(), std::mem_fn(is));
 }
@@ -191,73 +198,70 @@ inline bool is_empty(const box& part) {
   return std::any_of(part.begin(), part.end(), [](const extent& each) { return each.size == 0; });
 }
 
-// ------------------------------------------------------------------------------------------- what an item tells
+// ------------------------------------------------------------------------------------------- what an item gives
 
-struct chunk_question : question_to<write_item_traits> {
-  static constexpr auto call(auto& on, auto&... of) -> decltype(on.chunk(of...)) { return on.chunk(of...); }
-  static constexpr auto member(auto& of) -> decltype((of.chunk)) { return (of.chunk); }
-};
-template <class Reader>
-using told_chunk = typename Reader::template answer<chunk_question>;
+// As in PyTorch. Bounds the depth of the recursion, too.
+inline constexpr std::size_t most_dimensions = 64;
 
-template <class Told>
-constexpr const auto& chunk_in(const Told& told) {
-  if constexpr (optional_like<Told>) return *told;
-  else return told;
+template <class Item>
+constexpr decltype(auto) given_chunk(const Item& item) {
+  if constexpr (requires { write_item_traits<Item>::chunk(item); }) return write_item_traits<Item>::chunk(item);
+  else if constexpr (requires { item.chunk(); }) return item.chunk();
 }
 
-template <class Reader>
-using chunk_of = std::remove_cvref_t<decltype(detail::chunk_in(std::declval<told_chunk<Reader>>()))>;
+// Null if the item has no chunk.
+template <class Given>
+constexpr const auto* chunk_in(const Given& given) {
+  if constexpr (optional_like<Given>) return given.has_value() ? &*given : nullptr;
+  else return &given;
+}
+
+template <class Item>
+using chunk_of = std::remove_cvref_t<decltype(*detail::chunk_in(detail::given_chunk(std::declval<const Item&>())))>;
 
 template <class Chunk, class Index>
-auto tensor_name(const Chunk& chunk, const Index& index) {
+auto tensor_name(const Chunk* chunk, const Index& index) {
   using text = std::string_view;
-  if constexpr (requires { text(chunk.fqn); }) return text(chunk.fqn);
+  if constexpr (requires { text(chunk->fqn); }) return text(chunk->fqn);
   else if constexpr (requires { text(index.fqn); }) return text(index.fqn);
   else if constexpr (requires { std::tuple_size<Index>::value, text(std::get<0>(index)); })  // no variant
     return text(std::get<0>(index));
   else if constexpr (requires { text(index); }) return text(index);
 }
 
+// None without a chunk, and a null pointer for chunks without a dtype.
 template <class Chunk>
-auto dtype_of(const Chunk& chunk) {
-  if constexpr (requires { chunk.dtype; }) return chunk.dtype;
-  else return nullptr;
+auto dtype_of(const Chunk* chunk) {
+  if constexpr (requires { chunk->dtype; }) return chunk ? std::make_optional(chunk->dtype) : std::nullopt;
+  else return chunk ? std::make_optional(nullptr) : std::nullopt;
 }
 
-// Of what is 2^63 or more it makes negative numbers.
+// Numbers of 2^63 or more become negative.
 template <std::ranges::common_range... Ranges>
   requires(std::integral<std::ranges::range_value_t<Ranges>> && ...)
 std::array<std::vector<std::int64_t>, sizeof...(Ranges)> numbers_of(const Ranges&... ranges) {
   return {std::vector<std::int64_t>(std::ranges::begin(ranges), std::ranges::end(ranges))...};
 }
 
-template <class Reader>
+template <class Item>
 consteval bool check_chunk() {
-  if constexpr (Reader::template is_near_miss<chunk_question>)
-    static_assert(
-        never<Reader>,
-        "dcp: `chunk` cannot be called: write_item_traits<Item>::chunk has to take `const Item&`, and a member "
-        "function chunk() to be const");
-  else if constexpr (std::is_void_v<told_chunk<Reader>>)
-    static_assert(never<Reader>,
+  if constexpr (std::is_void_v<decltype(detail::given_chunk(std::declval<const Item&>()))>)
+    static_assert(never<Item>,
                   "dcp: a write item tells no chunk: give it, or its dcp::write_item_traits, a function `chunk`");
-  else if constexpr (!requires(chunk_of<Reader> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
-    static_assert(never<Reader>,
+  else if constexpr (!requires(chunk_of<Item> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
+    static_assert(never<Item>,
                   "dcp: the chunk of a write item is no value with `offsets`, `sizes` and `size`, ranges of integers");
-  else if constexpr (!requires(chunk_of<Reader> chunk, typename Reader::index_type index) {
-                       detail::tensor_name(chunk, index).size();
-                     })
-    static_assert(never<Reader>, "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
+  else if constexpr (!requires(chunk_of<Item> its, index_of<Item> index) { detail::tensor_name(&its, index).size(); })
+    static_assert(never<Item>, "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
   else return true;
   return false;
 }
 
-// Whether the chunk's numbers make one that can be calculated with.
+// Reads the chunk's numbers. Returns false if they make no chunk to calculate with.
 template <class Chunk>
 bool read_boxes(const Chunk& chunk, box& part, box& tensor) {
   const auto [offsets, sizes, size] = detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size);
-  if (offsets.size() != size.size() || sizes.size() != size.size()) return false;
+  if (offsets.size() != size.size() || sizes.size() != size.size() || size.size() > most_dimensions) return false;
   std::int64_t room = (std::numeric_limits<std::int64_t>::max)();
   for (std::size_t i = 0; i != size.size(); ++i) {
     if (offsets[i] < 0 || sizes[i] < 0 || size[i] < 0) return false;
@@ -279,8 +283,8 @@ template <class Dtype>
 struct planned_tensor {
   std::string fqn;
   item_place first;
-  box whole;    // as the first item tells
-  Dtype dtype;  // likewise
+  box whole;    // as the first item gives it
+  Dtype dtype;  // likewise; none if that item writes an object
   std::vector<planned_box> boxes = {};
   std::optional<faulty_tensor> fault = {};
 
@@ -299,14 +303,15 @@ struct planned_tensor {
     else if (!is_redundant) boxes.push_back({std::move(part), at});
   }
 
-  // Once all boxes are there.
+  // Call it once all boxes are there.
   void check_whole() {
-    // Most tensors are of one chunk, and each scalar that is whole.
+    if (!dtype) return;
+    // Most tensors have one chunk, and so has each scalar that is whole.
     if (detail::is_empty(whole) || (boxes.size() == 1 && boxes.front().part == whole)) return;
     sum rest = {{0, -1, whole}};
     for (const planned_box& each : boxes) rest.push_back({0, 1, each.part});
     if (!whole.empty() && detail::is_zero(rest)) return;
-    // The first element, in the order of rows, that is at fault: what is before it in every dimension adds up to 0.
+    // The first element at fault, in row-major order: what is before it in every dimension adds up to 0.
     box part;
     while (part.size() != whole.size()) {
       std::vector<sum> places = detail::edges_of(rest);
@@ -317,7 +322,7 @@ struct planned_tensor {
     for (const planned_box& each : boxes)
       if (writers.size() != 2 && detail::everywhere(each.part, &extent::meets, part)) writers.push_back(each);
     const bool is_hole = writers.empty();
-    // A hole is as long as can be in the last dimension, then in the one before it, and so on.
+    // A hole is as long as possible in the last dimension, then in the dimension before it, and so on.
     for (std::size_t i = part.size(); i-- != 0;) {
       extent& at = part[i];
       at.size = whole[i].size - at.offset;
@@ -332,30 +337,35 @@ struct planned_tensor {
 
 template <class Plans>
 coverage_report report_on(const Plans& plans) {
-  using reader = reader_of<const Plans>;
-  using chunk_type = chunk_of<reader>;
-  using dtype = decltype(detail::dtype_of(std::declval<const chunk_type&>()));
+  using chunk_type = chunk_of<item_of<plan_of<Plans>>>;
+  using dtype = decltype(detail::dtype_of(std::declval<const chunk_type*>()));
   const planned_items<const Plans> items(plans);
   const duplicates found = dcp::find_duplicates(plans);
-  std::vector<planned_tensor<dtype>> tensors;            // in the order in which they first occur
-  std::unordered_map<std::string, std::size_t> numbers;  // of the tensors, by name
+  std::vector<planned_tensor<dtype>> tensors;            // and objects, in the order in which their names first occur
+  std::unordered_map<std::string, std::size_t> numbers;  // of these, by name
   for (item_place at; at.plan != items.plans(); ++at.plan) {
+    const auto redundant = found.in(at.plan);
+    auto next = redundant.begin();
     for (at.position = 0; at.position != items.size(at.plan); ++at.position) {
-      const bool is_redundant = found.is_redundant(at.plan, at.position);
-      const auto& told = detail::ask<chunk_question, reader::is_entry>(items.item(at));
-      if constexpr (optional_like<std::remove_cvref_t<decltype(told)>>)
-        if (!told.has_value()) continue;
-      const chunk_type& chunk = detail::chunk_in(told);
-      box part;
-      box whole;
-      const bool is_well_formed = detail::read_boxes(chunk, part, whole);
-      std::string fqn(detail::tensor_name(chunk, items.index(at)));
+      const bool is_redundant = next != redundant.end() && (*next).position == at.position;
+      if (is_redundant) ++next;
+      const auto& given = detail::given_chunk(items.item(at.plan, at.position));
+      const chunk_type* const chunk = detail::chunk_in(given);
+      if constexpr (requires { std::string_view(chunk->fqn); })
+        if (chunk == nullptr) continue;
+      box part, whole;
+      const bool is_well_formed = chunk != nullptr && detail::read_boxes(*chunk, part, whole);
+      std::string fqn(detail::tensor_name(chunk, items.index(at.plan, at.position)));
       const std::size_t number = numbers.try_emplace(fqn, tensors.size()).first->second;
-      if (number == tensors.size()) tensors.push_back({std::move(fqn), at, whole, detail::dtype_of(chunk)});
+      const dtype its_dtype = detail::dtype_of(chunk);
+      if (number == tensors.size()) tensors.push_back({std::move(fqn), at, whole, its_dtype});
       auto& tensor = tensors[number];
       if (tensor.fault) continue;
-      if (!is_well_formed) tensor.fail(coverage_fault::malformed, {at}, part);
-      else tensor.add(std::move(part), whole, detail::dtype_of(chunk), at, is_redundant);
+      if (its_dtype.has_value() != tensor.dtype.has_value())
+        tensor.fail(coverage_fault::tensor_and_object, {at, tensor.first}, part);
+      else if (chunk == nullptr) continue;
+      else if (!is_well_formed) tensor.fail(coverage_fault::malformed, {at}, part);
+      else tensor.add(std::move(part), whole, its_dtype, at, is_redundant);
     }
   }
   coverage_report report;
@@ -372,17 +382,21 @@ coverage_report report_on(const Plans& plans) {
 
 inline std::string faulty_tensor::what() const {
   constexpr const char* faults[] = {
-      " is no chunk: numbers negative, 2^63 or more (or so many elements), or of different dimensions",
-      " is told to be of a tensor of another size",
-      " is told to be of another dtype",
+      "an item's numbers make no chunk: negative, too large (2^63), of different or of more than 64 dimensions",
+      " gives the tensor another size",
+      " has another dtype",
       " is not within the tensor",
       " is written twice",
-      " is written by nobody"};
+      " is written by nobody",
+      "a tensor in one place and an object in another"};
   std::string text;
   detail::append_quoted(text, fqn);
-  detail::append_index(text += ": ", sizes, 0);
-  detail::append_index(text += " at ", offsets, 0);
-  detail::append_index(text += " of ", size, 0);
+  text += ": ";
+  if (fault != coverage_fault::malformed && fault != coverage_fault::tensor_and_object) {
+    detail::append_index(text, sizes, 0);
+    detail::append_index(text += " at ", offsets, 0);
+    detail::append_index(text += " of ", size, 0);
+  }
   text += faults[static_cast<std::size_t>(fault)];
   for (const item_place& each : items)
     text += (&each == &items.front() ? " (plan " : "; plan ") + std::to_string(each.plan) + ", item " +
@@ -402,7 +416,7 @@ inline std::string coverage_report::what() const {
 template <class Plans>
 coverage_report check_coverage(const Plans& plans) {
   if constexpr (detail::check_readable<const Plans>())
-    if constexpr (detail::check_chunk<detail::reader_of<const Plans>>()) return detail::report_on(plans);
+    if constexpr (detail::check_chunk<detail::item_of<detail::plan_of<Plans>>>()) return detail::report_on(plans);
   return {};
 }
 

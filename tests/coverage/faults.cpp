@@ -47,7 +47,7 @@ TEST_CASE("a tensor that only empty chunks are of is one hole") {
 
 TEST_CASE("an overlap is told by what two items have in common, the later item first") {
   const faulty_tensor fault = only_fault(
-      {{{chunk_of("w", {4, 8}, {0, 0}, {3, 8})}}, {{test::bytes_of("w"), chunk_of("w", {4, 8}, {2, 4}, {2, 4})}}});
+      {{{chunk_of("w", {4, 8}, {0, 0}, {3, 8})}}, {{test::bytes_of("step"), chunk_of("w", {4, 8}, {2, 4}, {2, 4})}}});
 
   REQUIRE(fault == faulty_tensor{"w", coverage_fault::overlap, {{1, 1}, {0, 0}}, {4, 8}, {2, 4}, {1, 4}});
   REQUIRE(fault.what() == "'w': (1, 4) at (2, 4) of (4, 8) is written twice (plan 1, item 1; plan 0, item 0)");
@@ -67,7 +67,7 @@ TEST_CASE("items that tell different sizes of a tensor are told") {
 
   REQUIRE(fault == faulty_tensor{"w", coverage_fault::different_size, {{1, 0}, {0, 0}}, {4, 8}, {4, 0}, {4, 8}});
   REQUIRE(fault.what() ==
-          "'w': (4, 8) at (4, 0) of (4, 8) is told to be of a tensor of another size (plan 1, item 0; plan 0, item 0)");
+          "'w': (4, 8) at (4, 0) of (4, 8) gives the tensor another size (plan 1, item 0; plan 0, item 0)");
 
   // Of another number of dimensions too.
   REQUIRE(only_fault({{{chunk_of("w", {32}, {0}, {32})}}, {{chunk_of("w", {4, 8}, {0, 0}, {4, 8})}}}).fault ==
@@ -80,8 +80,7 @@ TEST_CASE("items that tell different dtypes are told") {
 
   REQUIRE(fault.fault == coverage_fault::different_dtype);
   REQUIRE(fault.items == std::vector<dcp::item_place>{{1, 0}, {0, 0}});
-  REQUIRE(fault.what() ==
-          "'w': (2, 8) at (2, 0) of (4, 8) is told to be of another dtype (plan 1, item 0; plan 0, item 0)");
+  REQUIRE(fault.what() == "'w': (2, 8) at (2, 0) of (4, 8) has another dtype (plan 1, item 0; plan 0, item 0)");
 }
 
 TEST_CASE("of two items of one index that tell different chunks the one that stays counts") {
@@ -93,10 +92,29 @@ TEST_CASE("of two items of one index that tell different chunks the one that sta
           faulty_tensor{"w", coverage_fault::hole, {{0, 0}}, {4, 8}, {2, 0}, {2, 8}});
 }
 
-TEST_CASE("an index that is a chunk in one plan and none in the plan that writes it leaves a hole") {
-  const tensor_plans plans = {{{test::bytes_of("w")}}, {{{{"w"}, test::part{{0}, {4}, {4}}}}}};
+// PyTorch's global plan stops at such a name with an AssertionError that has no message (composer PR 3262).
+TEST_CASE("a name that is a tensor in one place and an object in another is reported, whichever comes first") {
+  const test::tensor_item tensor = chunk_of("w", {4}, {0}, {4});
+  const test::tensor_item object = test::bytes_of("w");
 
-  REQUIRE(only_fault(plans) == faulty_tensor{"w", coverage_fault::hole, {{1, 0}}, {4}, {0}, {4}});
+  const faulty_tensor fault = only_fault({{{chunk_of("v", {1}, {0}, {1}), tensor}}, {{object}}, {{object}}});
+  REQUIRE(fault == faulty_tensor{"w", coverage_fault::tensor_and_object, {{1, 0}, {0, 1}}, {4}, {}, {}});
+  REQUIRE(fault.what() == "'w': a tensor in one place and an object in another (plan 1, item 0; plan 0, item 1)");
+
+  REQUIRE(only_fault({{{object}}, {{object, tensor}}}) ==
+          faulty_tensor{"w", coverage_fault::tensor_and_object, {{1, 1}, {0, 0}}, {}, {0}, {4}});
+}
+
+TEST_CASE("a name that is an object and an empty shard is reported, and so is an index that is both") {
+  const test::tensor_item object = test::bytes_of("w");
+  const test::tensor_item empty = chunk_of("w", {4}, {4}, {0});
+  test::tensor_item of_the_same_index = chunk_of("w", {4}, {0}, {4});
+  of_the_same_index.index.offset.reset();
+
+  for (const test::tensor_item& tensor : {empty, of_the_same_index}) {
+    REQUIRE(only_fault({{{object}}, {{tensor}}}).fault == coverage_fault::tensor_and_object);
+    REQUIRE(only_fault({{{tensor}}, {{object}}}).fault == coverage_fault::tensor_and_object);
+  }
 }
 
 TEST_CASE("numbers that make no chunk are told") {

@@ -147,9 +147,9 @@ TEST_CASE("a std::optional of references, an index that has the name") {
 TEST_CASE("a trait that returns a reference to a std::optional, a chunk that has the name") {
   const auto part = [](std::int64_t offset) { return far_part{"w", {offset}, {4}, {8}}; };
   std::vector<far_plan> plans = {{{{1, part(0)}, {2, part(4)}, {3, {}}}}, {{{1, part(0)}}}};
-  REQUIRE(dcp::check_coverage(plans).empty());
+  REQUIRE(dcp::check_coverage(plans).empty());  // an item without a chunk has no name here
 
-  // Of one index, but of another tensor: what writes the index writes not this.
+  // The items have one index but belong to different tensors, and only one of the items is kept.
   plans[1].items[0].its = far_part{"v", {0}, {4}, {4}};
   const dcp::coverage_report report = dcp::check_coverage(plans);
   REQUIRE(report.size() == 1);
@@ -179,10 +179,10 @@ struct plan {
 };
 
 // Better matches than the library's own, were they called without saying whose.
-void told_chunk(const item&) = delete;
+void given_chunk(const item&) = delete;
 void chunk_in(const part&) = delete;
-void tensor_name(const part&, const std::string&) = delete;
-void dtype_of(const part&) = delete;
+void tensor_name(const part*, const std::string&) = delete;
+void dtype_of(const part*) = delete;
 void read_boxes(const part&, auto&, auto&) = delete;
 void find_duplicates(const std::vector<plan>&) = delete;
 void check_coverage(const std::vector<plan>&) = delete;
