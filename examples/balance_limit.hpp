@@ -103,33 +103,50 @@ class Flow {
     return found;
   }
 
-  // Both return how much of the bytes they have found room for.
+  // Finds room for bytes of the set, and returns for how many. A plan without room makes some by giving back what another
+  // set gave it, which then finds room elsewhere, and so on. That can be as deep as there are sets: no recursion.
   double give(std::size_t number, double bytes) {
-    Set& set = sets_[number];
-    double given = 0;
-    for (; bytes - given > nothing_ && set.next != set.holders.size(); ++set.next) {
-      if (plan_level_[set.holders[set.next]] != set.level + 1) continue;
-      const double taken = take(set.holders[set.next], bytes - given);
-      set.given[set.next] += taken;
-      given += taken;
-      if (bytes - given <= nothing_) break;  // this holder may have room for more
+    struct Step {
+      std::size_t set;
+      double wanted;
+      double found = 0;
+    };
+    std::vector<Step> way = {{number, bytes}};
+    for (;;) {
+      Step& last = way.back();
+      Set& set = sets_[last.set];
+      const double wanted = last.wanted - last.found;
+      if (wanted <= nothing_ || set.next == set.holders.size()) {
+        const double moved = last.found;
+        way.pop_back();
+        if (way.empty()) return moved;
+        Set& before = sets_[way.back().set];
+        const std::uint32_t plan = before.holders[before.next];
+        set.given[takes_[plan][next_take_[plan]].holder] -= moved;
+        before.given[before.next] += moved;
+        way.back().found += moved;
+        if (way.back().wanted - way.back().found > nothing_) ++next_take_[plan];
+        continue;
+      }
+      const std::uint32_t plan = set.holders[set.next];
+      if (plan_level_[plan] != set.level + 1) {
+        ++set.next;
+      } else if (const double room = std::min(room_[plan], wanted); room > nothing_) {
+        room_[plan] -= room;
+        set.given[set.next] += room;
+        last.found += room;
+      } else {
+        std::size_t& next = next_take_[plan];
+        while (next != takes_[plan].size() && !gives_back(takes_[plan][next], plan_level_[plan])) ++next;
+        if (next == takes_[plan].size()) ++set.next;
+        else way.push_back({takes_[plan][next].set, std::min(wanted, given(takes_[plan][next]))});
+      }
     }
-    return given;
   }
 
-  double take(std::uint32_t plan, double bytes) {
-    double taken = std::clamp(room_[plan], 0.0, bytes);
-    room_[plan] -= taken;
-    for (std::size_t& next = next_take_[plan]; bytes - taken > nothing_ && next != takes_[plan].size(); ++next) {
-      const Take& from = takes_[plan][next];
-      double& given = sets_[from.set].given[from.holder];
-      if (sets_[from.set].level != plan_level_[plan] + 1 || given <= nothing_) continue;
-      const double moved = give(from.set, std::min(bytes - taken, given));
-      given -= moved;
-      taken += moved;
-      if (bytes - taken <= nothing_) break;
-    }
-    return taken;
+  [[nodiscard]] double given(const Take& take) const { return sets_[take.set].given[take.holder]; }
+  [[nodiscard]] bool gives_back(const Take& take, std::size_t level) const {
+    return sets_[take.set].level == level + 1 && given(take) > nothing_;
   }
 
   std::vector<Set> sets_;
