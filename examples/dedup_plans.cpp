@@ -5,7 +5,6 @@
 
 #include <dcp/balanced.hpp>
 #include <dcp/console_logger.hpp>
-#include <dcp/coverage.hpp>
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
 
@@ -16,6 +15,7 @@
 #include <exception>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "balance_limit.hpp"
+#include "plan_check.hpp"
 #include "plan_dump.hpp"
 
 namespace {
@@ -41,8 +42,8 @@ constexpr char usage[] =
     "  --keep balanced      one of those that have it, so that all write about as much\n"
     "  --tolerance PERCENT  how much more than needed the largest plan may write, so\n"
     "                       that what belongs together stays so (1, if not given)\n"
-    "  --check              fail where replicas of an index describe different data,\n"
-    "                       and where the plans do not write a tensor exactly once\n"
+    "  --check              fail if replicas differ, if a tensor is not written exactly\n"
+    "                       once, or if a name is both a tensor and an object\n"
     "  --log                write what is removed to standard error, as PyTorch does\n"
     "  --help               write this\n"
     "The exit status is 0, or 1 for input that cannot be read, output that cannot be\n"
@@ -65,49 +66,41 @@ struct Load {
 };
 
 Load load_of(const dcp::WriteItem& item) {
+  if (item.writes_nothing()) return {1, 0, 0};
+  double bytes = item.bytes_io_data ? static_cast<double>(item.bytes_io_data->nbytes) : 0;
   if (item.tensor_data) {
-    const dcp::Size& sizes = item.tensor_data->chunk.sizes;
-    if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) return {1, 0, 0};
-    auto bytes = static_cast<double>(dcp::element_size(item.tensor_data->properties.dtype));
-    for (const std::int64_t extent : sizes) bytes = std::min(bytes * static_cast<double>(extent), 1e100);
-    return {1, bytes, bytes == 0 ? 1u : 0u};
+    bytes = static_cast<double>(dcp::element_size(item.tensor_data->properties.dtype));
+    for (const std::int64_t extent : item.tensor_data->chunk.sizes)
+      bytes = std::min(bytes * static_cast<double>(extent), 1e100);
   }
-  if (item.bytes_io_data) return {1, static_cast<double>(item.bytes_io_data->nbytes), 0};
-  return {1, 0, 1};
+  return {1, bytes, bytes == 0 ? 1u : 0u};
 }
 
-/// What the plans write where `found` is taken out of them.
+/// What the plans write without the redundant items.
 struct Outcome {
   const char* policy = "";
   std::vector<Load> loads;
-  /// The files that a rank opens to load what it planned, those of the plans that keep its indices; the mean of all
-  /// ranks.
-  double files = 0;
+  double files = 0;  ///< of the keepers of a rank's indices, which it opens to load what it planned; the mean
 };
 
 Outcome outcome_of(const char* policy, const std::vector<dcp::SavePlan>& plans, const dcp::duplicates& found) {
-  Outcome outcome{policy, {}, 0};
+  Outcome outcome{policy, std::vector<Load>(plans.size()), 0};
   for (std::size_t rank = 0; rank != plans.size(); ++rank) {
     std::set<std::size_t> files;
-    Load load;
-    for (std::size_t position = 0; position != plans[rank].items.size(); ++position) {
-      if (found.is_redundant(rank, position)) {
-        files.insert(found.kept_item(rank, position).plan);
-      } else {
-        files.insert(rank);
-        load += load_of(plans[rank].items[position]);
-      }
+    for (const dcp::duplicate each : found.in(rank)) files.insert(each.keeper);
+    const std::vector<bool> is_redundant = plan_check::redundant_in(found, rank);
+    for (std::size_t position = 0; position != is_redundant.size(); ++position) {
+      if (is_redundant[position]) continue;
+      files.insert(rank);
+      outcome.loads[rank] += load_of(plans[rank].items[position]);
     }
-    outcome.loads.push_back(load);
     outcome.files += static_cast<double>(files.size()) / static_cast<double>(plans.size());
   }
   return outcome;
 }
 
 Load sum(const std::vector<Load>& loads) {
-  Load all;
-  for (const Load& load : loads) all += load;
-  return all;
+  return std::accumulate(loads.begin(), loads.end(), Load(), [](Load all, const Load& load) { return all += load; });
 }
 
 double largest(const std::vector<Load>& loads) {
@@ -162,34 +155,36 @@ std::string line_of(std::string_view name, const std::string& said, std::size_t 
   return text + said;
 }
 
-constexpr std::size_t most_lines = 10;
-
-/// The names with the most bytes that are left to other plans.
-std::vector<std::string> removed_names(const std::vector<dcp::SavePlan>& plans, const dcp::duplicates& found,
-                                       std::size_t width) {
+/// The names of the redundant items, most bytes first. Or else the names of the objects that several plans have and whose
+/// bytes are not known.
+std::vector<std::string> names_of(const std::vector<dcp::SavePlan>& plans, const dcp::duplicates& found,
+                                  std::size_t width, bool unknown_objects) {
   struct Group {
-    std::string pattern;
+    std::string name;  // or the pattern of several
     Load load;
     std::set<std::size_t> plans;
   };
   std::vector<Group> groups;
   std::unordered_map<std::string, std::size_t> numbers;
   for (std::size_t plan = 0; plan != plans.size(); ++plan)
-    for (const dcp::duplicate& each : found.in(plan)) {
+    for (const dcp::duplicate each : found.in(plan)) {
       const dcp::WriteItem& item = plans[plan].items[each.position];
+      if (unknown_objects && (item.tensor_data || item.bytes_io_data || each.keeper == plan)) continue;
       const auto [entry, is_new] = numbers.emplace(pattern_of(item.index.fqn), groups.size());
-      if (is_new) groups.push_back({entry->first, {}, {}});
-      groups[entry->second].load += load_of(item);
-      groups[entry->second].plans.insert(plan);
+      if (is_new) groups.push_back({item.index.fqn, {}, {}});
+      Group& group = groups[entry->second];
+      if (group.name != item.index.fqn) group.name = entry->first;
+      group.load += load_of(item);
+      group.plans.insert(plan);
+      if (unknown_objects) group.plans.insert(each.keeper);
     }
   std::stable_sort(groups.begin(), groups.end(),
                    [](const Group& a, const Group& b) { return a.load.bytes > b.load.bytes; });
 
   std::vector<std::string> lines;
   for (const Group& group : groups) {
-    if (lines.size() == most_lines) break;
-    const std::string said = ": " + counted(group.load.items, "item") + ", " + counted(group.plans.size(), "plan");
-    lines.push_back(line_of(group.pattern, said, width));
+    const std::string items = unknown_objects ? "" : counted(group.load.items, "item") + ", ";
+    lines.push_back(line_of(group.name, ": " + items + counted(group.plans.size(), "plan"), width));
   }
   return lines;
 }
@@ -200,29 +195,35 @@ std::string first_of(const std::vector<std::size_t>& plans) {
   return plans.size() == 1 ? first : first + " and " + counted(plans.size() - 1, "other");
 }
 
-/// The names that some plans have, and others lack that have the same names otherwise: a replica may have forgotten them.
+/// The names that some replicas have and others lack: a replica may have forgotten them.
 ///
-/// Replicas are plans that have more indices in common with each other than with any others. Names count as one where
-/// they differ in their numbers alone: where each replica has as many (its own generator's state, its own experts), none
-/// lacks any. And plans that have not most of their names in common are no replicas.
+/// Replicas are plans that have more indices in common with each other than with any other plans. A plan that has a name
+/// under any offset, even as an empty item, does not lack it. Names that differ only in their numbers count as one: if
+/// each replica has as many (the state of its own generator, its own experts), none lacks any. Plans that lack more names
+/// than they have indices in common are no replicas.
 std::vector<std::string> lacking_names(const std::vector<dcp::SavePlan>& plans, std::size_t width) {
   using Plans = std::vector<std::size_t>;  // ascending
   std::unordered_map<dcp::MetadataIndex, Plans> holders;
-  std::vector<const dcp::MetadataIndex*> indices;  // in the order in which they first occur
+  std::unordered_map<std::string, Plans> plans_with;
+  std::vector<const std::string*> names;  // in the order in which they first occur
+  const auto add = [](Plans& those, std::size_t plan) {
+    if (those.empty() || those.back() != plan) those.push_back(plan);
+  };
   for (std::size_t plan = 0; plan != plans.size(); ++plan)
     for (const dcp::WriteItem& item : plans[plan].items) {
-      const auto [entry, is_new] = holders.try_emplace(item.index);
-      if (is_new) indices.push_back(&entry->first);
-      if (is_new || entry->second.back() != plan) entry->second.push_back(plan);
+      add(holders[item.index], plan);
+      const auto [entry, is_new] = plans_with.try_emplace(item.index.fqn);
+      if (is_new) names.push_back(&entry->first);
+      add(entry->second, plan);
     }
 
   struct Replicas {
     std::size_t common = 0;   // indices that they all have, and nobody else
     std::size_t members = 0;  // plans that have most in common with these
-    std::size_t lacking = 0;  // indices that some of them lack
+    std::size_t lacking = 0;  // names that some of them lack
   };
   std::map<Plans, Replicas> replicas;
-  for (const dcp::MetadataIndex* const index : indices) ++replicas[holders[*index]].common;
+  for (const auto& [index, those] : holders) ++replicas[those].common;
   std::vector<std::pair<const Plans, Replicas>*> replicas_of(plans.size());
   const auto is_better = [](const auto& a, const auto& b) {
     return std::pair(a.second.common, a.first.size()) > std::pair(b.second.common, b.first.size());
@@ -238,44 +239,41 @@ std::vector<std::string> lacking_names(const std::vector<dcp::SavePlan>& plans, 
   struct Lack {
     std::pair<const Plans, Replicas>* replicas;
     std::string name;  // of the first
-    std::size_t indices = 0;
+    std::size_t names = 0;
     std::map<std::size_t, std::size_t> has = {};  // for each plan that has any, how many
+    Plans all = {};
+    Plans fewer = {};
   };
   std::vector<Lack> lacks;
   std::map<std::pair<std::size_t, std::string>, std::size_t> numbers;
-  for (const dcp::MetadataIndex* const index : indices) {
+  for (const std::string* const each : names) {
     std::map<std::size_t, Plans> having;
-    for (const std::size_t plan : holders[*index])
+    for (const std::size_t plan : plans_with[*each])
       if (replicas_of[plan] != nullptr) having[replicas_of[plan]->first.front()].push_back(plan);
     for (const auto& [first, those] : having) {
       if (those.size() == replicas_of[first]->first.size()) continue;
-      std::string name = index->fqn;
+      std::string name = *each;
       name.erase(std::remove_if(name.begin(), name.end(), is_digit), name.end());
       const auto [entry, is_new] = numbers.emplace(std::pair(first, std::move(name)), lacks.size());
-      if (is_new) lacks.push_back({replicas_of[first], index->fqn});
+      if (is_new) lacks.push_back({replicas_of[first], *each});
       Lack& lack = lacks[entry->second];
-      ++lack.indices;
+      ++lack.names;
       for (const std::size_t plan : those) ++lack.has[plan];
     }
   }
-  std::erase_if(lacks, [](const Lack& lack) {
-    const auto [least, most] = std::minmax_element(lack.has.begin(), lack.has.end(),
-                                                   [](const auto& a, const auto& b) { return a.second < b.second; });
-    return lack.has.size() == lack.replicas->first.size() && least->second == most->second;
-  });
-  for (const Lack& lack : lacks) lack.replicas->second.lacking += lack.indices;
-
-  std::vector<std::string> lines;
   for (Lack& lack : lacks) {
-    if (lines.size() == most_lines) break;
-    if (lack.replicas->second.lacking > lack.replicas->second.common) continue;
     std::size_t most = 0;
     for (const auto& [plan, count] : lack.has) most = std::max(most, count);
-    Plans all;
-    Plans fewer;
-    for (const std::size_t plan : lack.replicas->first) (lack.has[plan] == most ? all : fewer).push_back(plan);
-    const std::string said = ": in " + first_of(all) + ", not in " + first_of(fewer);
-    lines.push_back(line_of(lack.indices == 1 ? lack.name : pattern_of(lack.name), said, width));
+    for (const std::size_t plan : lack.replicas->first)
+      (lack.has[plan] == most ? lack.all : lack.fewer).push_back(plan);
+    if (!lack.fewer.empty()) lack.replicas->second.lacking += lack.names;
+  }
+
+  std::vector<std::string> lines;
+  for (const Lack& lack : lacks) {
+    if (lack.fewer.empty() || lack.replicas->second.lacking > lack.replicas->second.common) continue;
+    const std::string said = ": in " + first_of(lack.all) + ", not in " + first_of(lack.fewer);
+    lines.push_back(line_of(lack.names == 1 ? lack.name : pattern_of(lack.name), said, width));
   }
   return lines;
 }
@@ -291,7 +289,7 @@ std::string human(double bytes) {
   return text;
 }
 
-/// What is written as full blocks, what is not any more as light ones; `most` bytes are `width` of them.
+/// Full blocks for what is written, light ones for what is left to other plans; `most` bytes are `width` blocks.
 std::string bar(double before, double after, double most, int width) {
   const auto blocks = [&](double bytes) { return most > 0 ? static_cast<int>(bytes / most * width + 0.5) : 0; };
   std::string text;
@@ -301,153 +299,153 @@ std::string bar(double before, double after, double most, int width) {
   return text;
 }
 
-void print_line(std::string line) {
-  line.erase(line.find_last_not_of(' ') + 1);
-  std::fprintf(stderr, "%s\n", line.c_str());
-}
+/// What goes to standard output, and what people are told on standard error.
+struct Output {
+  std::string dump;
+  std::string summary;
 
-/// One plan, or all: what it has, and for each policy what of it is written, and a remark as wide as a bar.
-void print_row(const std::string& rank, const Load& before, const std::vector<std::pair<Load, std::string>>& columns) {
-  char text[128];
-  std::snprintf(text, sizeof text, "%5s %8zu %11s", rank.c_str(), before.items, human(before.bytes).c_str());
-  std::string line = text;
-  for (const auto& [after, remark] : columns) {
-    std::snprintf(text, sizeof text, "  %8zu %11s  ", after.items, human(after.bytes).c_str());
-    line += text + remark;
-  }
-  print_line(line);
-}
-
-void print_table(const std::vector<Load>& before, const std::vector<Outcome>& outcomes) {
-  const int width = outcomes.size() == 1 ? 24 : 12;  // so that a line has no more than 80 columns, or 100
-  char text[64];
-  std::string title = " rank    items       bytes";
-  for (const Outcome& outcome : outcomes) {
-    std::snprintf(text, sizeof text, "   written       bytes  keep %-*s", width - 5, outcome.policy);
-    title += text;
-  }
-  print_line(title);
-
-  const double most = largest(before);
-  std::vector<std::pair<Load, std::string>> row;
-  for (std::size_t rank = 0; rank != before.size(); ++rank) {
-    row.clear();
-    for (const Outcome& outcome : outcomes)
-      row.emplace_back(outcome.loads[rank], bar(before[rank].bytes, outcome.loads[rank].bytes, most, width));
-    print_row(std::to_string(rank), before[rank], row);
+  void line(std::string words) {
+    words.erase(words.find_last_not_of(' ') + 1);
+    summary += words + '\n';
   }
 
-  const Load all = sum(before);
-  row.clear();
-  for (const Outcome& outcome : outcomes) {
-    const Load written = sum(outcome.loads);
-    const double less = all.bytes > 0 ? 100 * (all.bytes - written.bytes) / all.bytes : 0;
-    std::snprintf(text, sizeof text, "%5.1f %% less%*s", less, width - 12, "");
-    row.emplace_back(written, text);
+  /// One plan, or all: what it has, and for each policy what of it is written, and a remark as wide as a bar.
+  void row(const std::string& rank, const Load& before, const std::vector<std::pair<Load, std::string>>& columns) {
+    char words[128];
+    std::snprintf(words, sizeof words, "%5s %8zu %11s", rank.c_str(), before.items, human(before.bytes).c_str());
+    std::string all = words;
+    for (const auto& [after, remark] : columns) {
+      std::snprintf(words, sizeof words, "  %8zu %11s  ", after.items, human(after.bytes).c_str());
+      all += words + remark;
+    }
+    line(all);
   }
-  print_row("all", all, row);
-  print_line("█ the plan writes it   ░ it is left to another plan");
-}
 
-/// `limit`: what the largest plan has to write at least, where that is known.
-void print_policies(const std::vector<Outcome>& outcomes, std::optional<double> limit, bool may_balance) {
-  const auto number = [](double value, int decimals) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.*f", decimals, value);
-    return std::string(text);
-  };
-  const auto times = [&](double bytes, double to) {
-    const double ratio = to > 0 ? bytes / to : 1;
-    return ", " + number(ratio, ratio < 10 ? 4 : 2) + " times ";
-  };
-  for (const Outcome& outcome : outcomes) {
-    const double most = largest(outcome.loads);
-    const std::string name = std::string("keep ") + outcome.policy + ": ";
-    print_line(name + "largest plan " + human(most) + times(most, mean(outcome.loads)) + "the mean" +
-               (limit ? times(most, *limit) + "what is possible at best" : ""));
-    print_line(std::string(name.size(), ' ') + "a rank opens " + number(outcome.files, 2) +
-               " files to load what it planned");
+  void table(const std::vector<Load>& before, const std::vector<Outcome>& outcomes) {
+    const int width = outcomes.size() == 1 ? 24 : 12;  // so that a line has no more than 80 columns, or 100
+    char words[64];
+    std::string title = " rank    items       bytes";
+    for (const Outcome& outcome : outcomes) {
+      std::snprintf(words, sizeof words, "   written       bytes  keep %-*s", width - 5, outcome.policy);
+      title += words;
+    }
+    line(title);
+
+    const double most = largest(before);
+    std::vector<std::pair<Load, std::string>> columns;
+    const auto row_of = [&](std::size_t rank) {
+      columns.clear();
+      for (const Outcome& outcome : outcomes)
+        columns.emplace_back(outcome.loads[rank], bar(before[rank].bytes, outcome.loads[rank].bytes, most, width));
+      row(std::to_string(rank), before[rank], columns);
+    };
+    constexpr std::size_t few = 4;
+    const bool is_short = before.size() <= 8 * few;
+    for (std::size_t rank = 0; rank != (is_short ? before.size() : few); ++rank) row_of(rank);
+    if (!is_short) {
+      std::vector<std::size_t> ranks(before.size());
+      std::iota(ranks.begin(), ranks.end(), std::size_t{0});
+      const auto load = [&](std::size_t rank) {
+        return std::pair(outcomes.back().loads[rank].bytes, outcomes.back().loads[rank].items);
+      };
+      std::stable_sort(ranks.begin(), ranks.end(), [&](std::size_t a, std::size_t b) { return load(a) > load(b); });
+      line("  the fullest:");
+      std::for_each(ranks.begin(), ranks.begin() + few, row_of);
+      line("  the emptiest:");
+      std::for_each(ranks.end() - few, ranks.end(), row_of);
+    }
+
+    const Load all = sum(before);
+    columns.clear();
+    for (const Outcome& outcome : outcomes) {
+      const Load written = sum(outcome.loads);
+      const double less = all.bytes > 0 ? 100 * (all.bytes - written.bytes) / all.bytes : 0;
+      std::snprintf(words, sizeof words, "%5.1f %% less%*s", less, width - 12, "");
+      columns.emplace_back(written, words);
+    }
+    row("all", all, columns);
+    line("█ the plan writes it   ░ it is left to another plan");
   }
-  constexpr double many_times = 1.5;
-  if (may_balance && largest(outcomes.front().loads) > many_times * mean(outcomes.front().loads))
-    print_line("the largest plan is far from the mean: --keep balanced may lower it");
-}
 
-void print_names(const char* title, const std::vector<std::string>& lines) {
-  if (lines.empty()) return;
-  print_line(title);
-  for (const std::string& line : lines) print_line("  " + line);
-}
+  /// `limit`: what the largest plan has to write at least, if that is known.
+  void policies(const std::vector<Outcome>& outcomes, std::optional<double> limit, bool may_balance) {
+    char words[128];
+    const auto times = [&](double bytes, double to) {
+      const double ratio = to > 0 ? bytes / to : 1;
+      std::snprintf(words, sizeof words, ratio < 10 ? ", %.4f times " : ", %.2f times ", ratio);
+      return std::string(words);
+    };
+    for (const Outcome& outcome : outcomes) {
+      const double most = largest(outcome.loads);
+      const std::string name = std::string("keep ") + outcome.policy + ": ";
+      line(name + "largest plan " + human(most) + times(most, mean(outcome.loads)) + "the mean" +
+           (limit ? times(most, *limit) + "what is possible at best" : ""));
+      std::snprintf(words, sizeof words, "a rank opens %.2f files to load what it planned", outcome.files);
+      line(std::string(name.size(), ' ') + words);
+    }
+    constexpr double many_times = 1.5;
+    if (may_balance && largest(outcomes.front().loads) > many_times * mean(outcomes.front().loads))
+      line("the largest plan is far from the mean: --keep balanced may lower it");
+  }
+
+  void names(const char* title, const std::vector<std::string>& lines) {
+    if (!lines.empty()) line(title);
+    for (std::size_t i = 0; i != std::min(lines.size(), plan_check::most_listed); ++i) line("  " + lines[i]);
+    if (lines.size() > plan_check::most_listed)
+      line("  and " + std::to_string(lines.size() - plan_check::most_listed) + " more");
+  }
+};
 
 // -------------------------------------------------------------------------------------------------------------- the job
 
-/// The lines of the items concerned, of the first tensors that are not written exactly once.
-std::string describe(const dcp::coverage_report& report, const plan_dump::Dump& dump, const std::string& file) {
-  std::string text;
-  for (std::size_t i = 0; i != std::min(report.size(), most_lines); ++i) {
-    std::string reason = report.tensors[i].what();
-    for (const dcp::item_place& item : report.tensors[i].items)
-      text += file + ':' + std::to_string(dump.lines[item.plan][item.position]) + ": " +
-              std::exchange(reason, "the other item of it") + '\n';
-  }
-  if (report.size() > most_lines) text += "and " + counted(report.size() - most_lines, "more tensor") + '\n';
-  text.pop_back();
-  return text;
-}
-
-void run(const plan_dump::Arguments& arguments) {
-  plan_dump::Dump dump = plan_dump::parse(plan_dump::read_bytes(arguments.file), arguments.file);
-
+/// The whole job. Throws plan_dump::Error for input that is no dump, and std::runtime_error for what --check finds.
+Output deduplicate(std::string_view bytes, const plan_dump::Arguments& arguments) {
+  plan_dump::Dump dump = plan_dump::parse(bytes, arguments.file);
+  const std::size_t width = arguments.balanced ? 98 : 78;  // of a line that is indented by two
+  const dcp::duplicates first = dcp::find_duplicates(dump.plans);
   std::vector<Load> before(dump.plans.size());
   for (std::size_t rank = 0; rank != before.size(); ++rank)
     for (const dcp::WriteItem& item : dump.plans[rank].items) before[rank] += load_of(item);
-  const std::size_t width = arguments.balanced ? 98 : 78;  // of what is two columns further in
-  const std::vector<std::string> lacking = lacking_names(dump.plans, width);
-
   std::vector<Outcome> outcomes;
-  std::vector<std::string> removed;
-  std::optional<double> limit;
-  bool any_removed = false;
+  if (arguments.balanced) outcomes.push_back(outcome_of("first", dump.plans, first));
+  std::optional<double> limit;  // it follows from what a policy sees
+  const auto balanced = [&](const dcp::shared_indices& shared) {
+    limit = balance_limit::of(shared);
+    return arguments.policy(shared);
+  };
+
+  Output output;
+  constexpr char not_compared[] = "remark: objects of unknown bytes in several plans, which cannot be compared:";
+  const std::vector<std::string> unknown = names_of(dump.plans, first, width, true);
   try {
-    if (arguments.balanced) outcomes.push_back(outcome_of("first", dump.plans, dcp::find_duplicates(dump.plans)));
-    // The limit follows from what a policy sees.
-    const auto balanced = [&](const dcp::shared_indices& shared) {
-      limit = balance_limit::of(shared);
-      return arguments.policy(shared);
-    };
-    const dcp::duplicates found =
-        dcp::find_duplicates(dump.plans, {.keep = arguments.balanced ? dcp::keep_policy(balanced) : dcp::keep::first,
-                                          .check_replicas = arguments.check});
+    if (arguments.check) output.summary = plan_check::faults_in(dump, arguments.keep());
+    if (!output.summary.empty()) {
+      output.names(not_compared, unknown);
+      output.summary.pop_back();
+      throw std::runtime_error(output.summary);
+    }
+    const dcp::duplicates found = dcp::find_duplicates(
+        dump.plans, {.log = arguments.log ? dcp::console_logger(dcp::logger::unlimited) : dcp::logger(),
+                     .keep = arguments.balanced ? dcp::keep_policy(balanced) : dcp::keep::first});
     outcomes.push_back(outcome_of(arguments.balanced ? "balanced" : "first", dump.plans, found));
-    removed = removed_names(dump.plans, found, width);
-    any_removed = !found.empty();
     if (arguments.balanced && !limit) limit = largest(outcomes.back().loads);  // no choice: no policy was asked
-    if (arguments.check)
-      if (const dcp::coverage_report report = dcp::check_coverage(dump.plans); !report.empty())
-        throw std::runtime_error(describe(report, dump, arguments.file));
-    dump.plans = dcp::dedup_tensors(
-        std::move(dump.plans),
-        {.log = arguments.log ? dcp::console_logger() : dcp::logger(),
-         .keep = arguments.keep(),
-         .max_message = ~std::size_t{0}});
-  } catch (const dcp::conflict_error& error) {
-    throw std::runtime_error(plan_dump::describe(error, dump.lines, arguments.file));
-  } catch (const std::overflow_error& error) {
-    throw plan_dump::Error(arguments.file, 0, error.what());
+
+    output.table(before, outcomes);
+    output.policies(outcomes, limit, !arguments.balanced && !found.empty());
+    output.names("left to other plans, most bytes first:", names_of(dump.plans, found, width, false));
+    output.names("remark: names that some replicas have and others lack:", lacking_names(dump.plans, width));
+    if (arguments.check) output.names(not_compared, unknown);
+    if (const std::size_t count = sum(before).unknown; count != 0)
+      output.line("not in the bytes: " + counted(count, "item") +
+                  " of unknown size; written: " + std::to_string(sum(outcomes.back().loads).unknown));
+    dcp::erase_duplicates(dump.plans, found);
+  } catch (const std::overflow_error&) {
+    throw plan_check::too_many_bytes(dump);
   }
 
-  std::string text;
   for (std::size_t rank = 0; rank != dump.plans.size(); ++rank)
-    plan_dump::append_plan(text, rank, dump.plans[rank], dump.dtypes);
-  plan_dump::write_to_stdout(text);
-
-  print_table(before, outcomes);
-  print_policies(outcomes, limit, any_removed && !arguments.balanced);
-  print_names("left to other plans, most bytes first:", removed);
-  print_names("remark: names that some replicas have and others lack:", lacking);
-  if (const std::size_t unknown = sum(before).unknown; unknown != 0)
-    print_line("not in the bytes: " + counted(unknown, "item") +
-               " of unknown size; written: " + std::to_string(sum(outcomes.back().loads).unknown));
+    plan_dump::append_plan(output.dump, rank, dump.plans[rank], dump.dtypes);
+  return output;
 }
 
 }  // namespace
@@ -455,8 +453,10 @@ void run(const plan_dump::Arguments& arguments) {
 int main(int count, char** words) {
   try {
     const auto arguments = plan_dump::parse_arguments({words + std::min(count, 1), words + count});
-    if (arguments.help) plan_dump::write_to_stdout(usage);
-    else run(arguments);
+    Output output = {usage, ""};
+    if (!arguments.help) output = deduplicate(plan_dump::read_bytes(arguments.file), arguments);
+    plan_dump::write_to_stdout(output.dump);
+    std::fputs(output.summary.c_str(), stderr);
     return 0;
   } catch (const plan_dump::wrong_usage& error) {
     std::fprintf(stderr, "dedup_plans: %s\n%s", error.what(), usage);

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "plan_check.hpp"
 #include "plan_dump.hpp"
 
 namespace {
@@ -90,7 +91,7 @@ int run(const std::vector<std::string>& words, int rank, int ranks) {
     if (arguments.help) return;
     if (arguments.file == "-") throw plan_dump::wrong_usage("rank 0 alone has a standard input: name a file");
     dump = read_dump(arguments.file, ranks);
-    plan = std::move(dump.plans[static_cast<std::size_t>(rank)]);
+    plan = dump.plans[static_cast<std::size_t>(rank)];
   });
   if (status != 0) return status;
   if (arguments.help) {
@@ -104,7 +105,9 @@ int run(const std::vector<std::string>& words, int rank, int ranks) {
                                  .keep = arguments.keep(),
                                  .check_replicas = arguments.check});
     } catch (const dcp::conflict_error& error) {
-      throw std::runtime_error(plan_dump::describe(error, dump.lines, arguments.file));
+      std::string conflicts = plan_check::describe(error, dump);
+      conflicts.pop_back();  // the last line's end
+      throw std::runtime_error(conflicts);
     }
     plan_dump::append_plan(text, static_cast<std::size_t>(rank), plan, dump.dtypes);
   });

@@ -54,9 +54,10 @@ struct UnknownDtypes {
 };
 
 struct Dump {
-  std::vector<dcp::SavePlan> plans;
-  std::vector<std::vector<std::size_t>> lines;  ///< for each plan, the line of each of its items
-  UnknownDtypes dtypes;
+  std::string file;  ///< its name for messages
+  std::vector<dcp::SavePlan> plans = {};
+  std::vector<std::vector<std::size_t>> lines = {};  ///< for each plan, the line of each of its items
+  UnknownDtypes dtypes = {};
 };
 
 /// `1 item`, `2 items`
@@ -108,9 +109,11 @@ struct Line {
   }
 
   [[nodiscard]] dcp::Size size_in(std::string_view field, const char* name) const {
+    constexpr std::size_t most_dimensions = 64;  // as in PyTorch
     dcp::Size size;
     if (field == "()") return size;
     for (;;) {
+      if (size.size() == most_dimensions) fail(std::string(name) + " has more than 64 dimensions");
       const std::size_t comma = field.find(',');
       size.push_back(number_in(field.substr(0, comma), name));
       if (comma == field.npos) return size;
@@ -159,17 +162,17 @@ struct Line {
   }
 };
 
-inline void append(std::string& text, const dcp::Size& size) {
-  if (size.empty()) text += "()";
-  const char* between = "";
-  for (const std::int64_t each : size) (text += std::exchange(between, ",")) += std::to_string(each);
+inline std::string text_of(const dcp::Size& size) {
+  std::string text;
+  for (const std::int64_t each : size) (text += text.empty() ? "" : ",") += std::to_string(each);
+  return text.empty() ? "()" : text;
 }
 
 }  // namespace detail
 
 /// Reads the dump that `bytes` are; `file` is its name for messages. Throws Error.
 inline Dump parse(std::string_view bytes, const std::string& file) {
-  Dump dump;
+  Dump dump{.file = file};
   std::unordered_map<std::string, dcp::Dtype> unknown_dtypes;
   for (detail::Line line{file, 1, dump, unknown_dtypes}; !bytes.empty(); ++line.number) {
     const std::size_t end = bytes.find('\n');
@@ -177,6 +180,7 @@ inline Dump parse(std::string_view bytes, const std::string& file) {
     std::string_view text = bytes.substr(0, end);
     bytes.remove_prefix(end + 1);
     if (text.starts_with("# ")) continue;
+    if (text.ends_with('\r')) line.fail("the line ends as on Windows, in two bytes: \\r\\n");
 
     std::array<std::string_view, 7> fields;
     std::size_t count = 0;
@@ -204,29 +208,29 @@ inline Dump parse(std::string_view bytes, const std::string& file) {
   return dump;
 }
 
+constexpr const char* field_names[] = {"fqn", "offset", "type", "dtype", "chunk_sizes", "size", "nbytes"};
+
+/// An item's fields as a dump has them. Throws std::out_of_range for a dtype that has no name.
+inline std::array<std::string, 7> fields_of(const dcp::WriteItem& item, const UnknownDtypes& dtypes) {
+  constexpr const char* types[] = {"tensor", "shard", "byte_io"};
+  std::array<std::string, 7> fields = {item.index.fqn, "-", types[static_cast<int>(item.type) - 1], "-", "-", "-", "-"};
+  if (item.index.offset) fields[1] = detail::text_of(*item.index.offset);
+  if (item.tensor_data) {
+    fields[3] = dtypes.name(item.tensor_data->properties.dtype);
+    fields[4] = detail::text_of(item.tensor_data->chunk.sizes);
+    fields[5] = detail::text_of(item.tensor_data->size);
+  }
+  if (item.bytes_io_data) fields[6] = std::to_string(item.bytes_io_data->nbytes);
+  return fields;
+}
+
 /// Appends a plan's part of a dump. Throws std::out_of_range for a dtype that has no name.
 inline void append_plan(std::string& text, std::size_t rank, const dcp::SavePlan& plan,
                         const UnknownDtypes& dtypes = {}) {
   text += "plan\t" + std::to_string(rank) + '\n';
   for (const dcp::WriteItem& item : plan.items) {
-    constexpr const char* types[] = {"tensor", "shard", "byte_io"};
-    text += item.index.fqn;
-    text += '\t';
-    if (item.index.offset) detail::append(text, *item.index.offset);
-    else text += '-';
-    (text += '\t') += types[static_cast<int>(item.type) - 1];
-    text += '\t';
-    if (item.tensor_data) {
-      (text += dtypes.name(item.tensor_data->properties.dtype)) += '\t';
-      detail::append(text, item.tensor_data->chunk.sizes);
-      text += '\t';
-      detail::append(text, item.tensor_data->size);
-    } else {
-      text += "-\t-\t-";
-    }
-    text += '\t';
-    text += item.bytes_io_data ? std::to_string(item.bytes_io_data->nbytes) : "-";
-    text += '\n';
+    for (const std::string& field : fields_of(item, dtypes)) (text += field) += '\t';
+    text.back() = '\n';
   }
 }
 
@@ -236,24 +240,6 @@ inline void write_to_stdout(const std::string& text) {
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     throw Error("(standard output)", 0, std::string("cannot be written: ") + std::strerror(errno));
-}
-
-/// Where the conflicts are in the dump, both items of each.
-inline std::string describe(const dcp::conflict_error& error, const std::vector<std::vector<std::size_t>>& lines,
-                            const std::string& file) {
-  std::string text;
-  for (const dcp::conflict& each : error.conflicts) {
-    const auto at = [&](std::size_t plan, std::size_t position) {
-      return file + ':' + std::to_string(lines[plan][position]) + ": " + each.index + " of plan " +
-             std::to_string(plan);
-    };
-    text += at(each.plan, each.position) + " is other data than that of plan " + std::to_string(each.keeper) + '\n' +
-            at(each.keeper, each.keeper_position) + " would be written\n";
-  }
-  if (error.count > error.conflicts.size())
-    text += "and " + std::to_string(error.count - error.conflicts.size()) + " more\n";
-  text.pop_back();
-  return text;
 }
 
 // ---------------------------------------------------------------------------------------------------- the arguments

@@ -78,6 +78,19 @@ TEST_CASE("dedup_plans refuses an offset, chunk_sizes or size that is no list of
   }
 }
 
+TEST_CASE("dedup_plans refuses an offset, chunk_sizes or size of more than 64 dimensions") {
+  std::string most = "1";
+  for (int i = 1; i != 64; ++i) most += ",1";
+  require_item_kept("w\t" + most + "\ttensor\tfloat32\t" + most + "\t" + most + "\t-");
+  std::string thousands = most;
+  for (int i = 0; i != 1000; ++i) thousands += ",1,2,3,4,5,6,7,8,9,10";
+  for (const std::string& more : {most + ",1", thousands}) {
+    require_item_refused("w\t" + more + "\ttensor\tfloat32\t" + most + "\t" + most + "\t-");
+    require_item_refused("w\t" + most + "\ttensor\tfloat32\t" + more + "\t" + most + "\t-");
+    require_item_refused("w\t" + most + "\ttensor\tfloat32\t" + most + "\t" + more + "\t-");
+  }
+}
+
 TEST_CASE("dedup_plans refuses nbytes that is no number") {
   for (const std::string bad :
        {"", "x", "-4", "-0", "+4", " 4", "4 ", "4.0", "()", "4,4", "9223372036854775808", "4\r"})
@@ -109,6 +122,7 @@ TEST_CASE("dedup_plans refuses a last line without its line feed, as a file that
 TEST_CASE("dedup_plans refuses lines that end as on Windows") {
   require_refused("plan\t0\r\n", 1);
   require_item_refused("a\t-\tbyte_io\t-\t-\t-\t-\r");
+  REQUIRE(contains(run({"-"}, "plan\t0\r\n").err, "Windows"));
 }
 
 TEST_CASE("dedup_plans writes nothing of a dump that is bad at its end, however long it is") {

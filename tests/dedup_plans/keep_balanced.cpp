@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../../examples/plan_dump.hpp"
@@ -131,17 +132,20 @@ TEST_CASE("dedup_plans --keep balanced takes a dump without plans, and plans wit
 }
 
 // The dump can be read, and keep::first asks for no bytes; but there is no telling who should write these.
-TEST_CASE("dedup_plans --keep balanced refuses a dump of 2^64 bytes or more, by its name") {
+TEST_CASE("dedup_plans --keep balanced names the line at which the bytes become too many") {
   const scratch_folder folder;
   const std::string large = "\t-\tbyte_io\t-\t-\t-\t9223372036854775807\n";
-  for (const std::string& items :
-       {"a" + large + "b" + large + "c" + large,
-        std::string("w\t0\ttensor\tfloat32\t9223372036854775807\t9223372036854775807\t-\n")}) {
-    const std::string file = folder.write("plan\t0\n" + items + "plan\t1\n" + items);
+  const std::string too_large = "w\t0\ttensor\tfloat32\t9223372036854775807\t9223372036854775807\t-\n";
+  const auto twice = [](const std::string& items) { return "plan\t0\n" + items + "plan\t1\n" + items; };
+  for (const auto& [dump, line] :
+       {std::pair<std::string, std::string>{twice("a" + large + "b" + large + "c" + large), "4"},
+        {twice("a" + large + too_large), "3"},
+        {"plan\t0\na" + large + "plan\t1\nb" + large + "plan\t2\na" + large + "c" + large, "7"}}) {
+    const std::string file = folder.write(dump);
     const outcome result = run({"--keep", "balanced", file});
     REQUIRE(result.status == 1);
     REQUIRE(result.out.empty());
-    REQUIRE(result.err.starts_with(file + ": "));
+    REQUIRE(result.err.starts_with(file + ':' + line + ": "));
     REQUIRE(result.err.find('\n') == result.err.size() - 1);
     REQUIRE(run({"--keep", "first", file}).status == 0);
   }

@@ -133,6 +133,29 @@ TEST_CASE("the summary takes tensors that no machine could hold") {
   REQUIRE_FALSE(contains(result.err, "nan"));
 }
 
+TEST_CASE("the summary has a row for each of 32 ranks, and of more the first, the fullest and the emptiest") {
+  const auto rows_of = [](int ranks) {
+    std::string dump;
+    for (int rank = 0; rank != ranks; ++rank)
+      dump += "plan\t" + std::to_string(rank) + "\nown." + std::to_string(rank) + "\t-\tbyte_io\t-\t-\t-\t" +
+              std::to_string(1 + rank * 7 % ranks) + '\n';
+    std::vector<std::string> rows;
+    for (const std::string& line : lines_of(run({"-"}, dump).err)) {
+      if (line.starts_with("█")) break;
+      std::istringstream words(line);
+      std::string word;
+      words >> word;
+      if (word == "the") words >> word;
+      rows.push_back(word);
+    }
+    return rows;
+  };
+  REQUIRE(rows_of(32).size() == 34);  // with a title and the totals
+  // Of 40 ranks, rank 7 * 17 % 40 = 39 has the most bytes: 7 has the inverse 23, so rank 23 * (bytes - 1) % 40 has them.
+  REQUIRE(rows_of(40) == std::vector<std::string>{"rank", "0", "1", "2", "3", "fullest:", "17", "34", "11", "28",
+                                                  "emptiest:", "29", "6", "23", "0", "all"});
+}
+
 // ------------------------------------------------------------------------------------------- what a replica lacks
 
 std::string items_of(const std::string& names) {
@@ -168,6 +191,18 @@ TEST_CASE("the summary remarks on a name that a replica lacks") {
   // Two sets of replicas, and names that both have.
   REQUIRE(remarks({"s p q r", "s x y z", "s p q r", "s x y"}) == strings{"z: in plan 1, not in plan 3"});
   REQUIRE(remarks({"h.0.w h.1.w h.2.w h.3.w a", "h.0.w h.1.w a"}) == strings{"h.*.w: in plan 0, not in plan 1"});
+}
+
+TEST_CASE("a plan that has a name under another offset, even as an empty item, does not lack it") {
+  const std::string others = "a\t-\tbyte_io\t-\t-\t-\t5\nb\t-\tbyte_io\t-\t-\t-\t5\nc\t-\tbyte_io\t-\t-\t-\t5\n";
+  const std::string halves = "w\t0\tshard\tint8\t4\t8\t-\nw\t4\tshard\tint8\t4\t8\t-\n";
+  for (const std::string w : {"w\t8\tshard\tint8\t0\t8\t-\n", "w\t0\tshard\tint8\t4\t8\t-\n"}) {
+    const outcome result = run({"-"}, "plan\t0\n" + others + halves + "plan\t1\n" + others + w);
+    INFO(result.err);
+    REQUIRE_FALSE(contains(result.err, "remark"));
+  }
+  REQUIRE(
+      contains(run({"-"}, "plan\t0\n" + others + halves + "plan\t1\n" + others).err, "  w: in plan 0, not in plan 1"));
 }
 
 TEST_CASE("the summary remarks on nothing where each replica has what is its own, or plans are no replicas") {
