@@ -2,6 +2,7 @@
 #include <dcp/save_plan.hpp>
 
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,7 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "../../examples/plan_dump.hpp"
+#define main dedup_plans_main
+#include "../../examples/dedup_plans.cpp"
+#undef main
 #include "targets.hpp"
 
 namespace {
@@ -35,6 +38,30 @@ std::multiset<key> keys_of(const std::vector<dcp::SavePlan>& plans) {
   return keys;
 }
 
+// `dump:LINE: reason`
+bool has_line(std::string_view error) {
+  return error.starts_with("dump:") && error.size() > 5 && error[5] >= '1' && error[5] <= '9';
+}
+
+// All of the program but its main function.
+void run_program(std::string_view bytes, bool balanced, bool check, bool is_dump) {
+  plan_dump::Arguments arguments;
+  arguments.file = "dump";
+  arguments.balanced = balanced;
+  arguments.check = check;
+  try {
+    const Output output = deduplicate(bytes, arguments);
+    fuzz::require(is_dump, "only a dump is deduplicated");
+    fuzz::require(written_again(output.dump) == output.dump, "the output can be read again");
+    fuzz::require(output.summary.starts_with(" rank"), "there is a summary");
+  } catch (const fuzz::broken_promise&) {
+    throw;
+  } catch (const std::exception& error) {
+    fuzz::require(has_line(error.what()), "an error says where it is");
+    fuzz::require(!is_dump || balanced || check, "keep::first refuses no dump");
+  }
+}
+
 }  // namespace
 
 void fuzz::dump(std::string_view bytes) {
@@ -42,9 +69,14 @@ void fuzz::dump(std::string_view bytes) {
   try {
     read = plan_dump::parse(bytes, "dump");
   } catch (const plan_dump::Error& error) {
-    require(std::string_view(error.what()).starts_with("dump:"), "an error says where it is");
+    require(has_line(error.what()), "an error says where it is");
+    run_program(bytes, false, true, false);
     return;
   }
+  run_program(bytes, false, false, true);
+  run_program(bytes, false, true, true);
+  run_program(bytes, true, true, true);
+  run_program(bytes, true, false, true);
 
   require(read.lines.size() == read.plans.size(), "each plan has its lines");
   for (std::size_t rank = 0; rank != read.plans.size(); ++rank)

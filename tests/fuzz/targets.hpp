@@ -20,7 +20,8 @@ inline void require(bool kept, const char* promise) {
 /// Makes plan lists and options out of the bytes, and compares what the library does with the models.
 void dedup(std::string_view bytes);
 
-/// Reads the bytes as a dump of plans; what is a dump is the same after it is written and read again.
+/// Reads the bytes as a dump of plans. A dump is the same after it is written and read again. Whatever the bytes, the
+/// whole program dedup_plans ends well, or with the line concerned.
 void dump(std::string_view bytes);
 
 }  // namespace fuzz
