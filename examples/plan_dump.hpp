@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -237,6 +238,9 @@ inline void append_plan(std::string& text, std::size_t rank, const dcp::SavePlan
 /// Writes a dump to standard output. Throws Error.
 inline void write_to_stdout(const std::string& text) {
   as_bytes(stdout);
+#if defined(SIGPIPE)
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is a reason like any other, not a signal
+#endif
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     throw Error("(standard output)", 0, std::string("cannot be written: ") + std::strerror(errno));
