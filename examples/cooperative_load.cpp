@@ -74,15 +74,10 @@ int main() {
   std::uint64_t asked_for = 0;
   std::vector<std::uint64_t> read(plans.size());
   for (std::size_t rank = 0; rank != plans.size(); ++rank) {
-    const auto redundant = found.in(rank);
-    auto next = redundant.begin();
     for (std::size_t position = 0; position != plans[rank].items.size(); ++position) {
       const loader::read_item& item = plans[rank].items[position];
       asked_for += item.index.bytes;
-      if (next != redundant.end() && (*next).position == position) {  // read by another rank, or as another item
-        ++next;
-        continue;
-      }
+      if (found.is_redundant(rank, position)) continue;  // read by another rank, or as another item
       read[rank] += item.index.bytes;
       std::cout << "rank " << rank << " reads " << item.index.bytes << " bytes at " << item.index.first_byte << " of "
                 << item.index.file << " into " << item.destination << '\n';

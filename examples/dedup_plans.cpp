@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -88,9 +89,8 @@ Outcome outcome_of(const char* policy, const std::vector<dcp::SavePlan>& plans, 
   for (std::size_t rank = 0; rank != plans.size(); ++rank) {
     std::set<std::size_t> files;
     for (const dcp::duplicate each : found.in(rank)) files.insert(each.keeper);
-    const std::vector<bool> is_redundant = plan_check::redundant_in(found, rank);
-    for (std::size_t position = 0; position != is_redundant.size(); ++position) {
-      if (is_redundant[position]) continue;
+    for (std::size_t position = 0; position != plans[rank].items.size(); ++position) {
+      if (found.is_redundant(rank, position)) continue;
       files.insert(rank);
       outcome.loads[rank] += load_of(plans[rank].items[position]);
     }
@@ -424,11 +424,11 @@ Output deduplicate(std::string_view bytes, const plan_dump::Arguments& arguments
       output.summary.pop_back();
       throw std::runtime_error(output.summary);
     }
-    const dcp::duplicates found = dcp::find_duplicates(
-        dump.plans, {.log = arguments.log ? dcp::console_logger(dcp::logger::unlimited) : dcp::logger(),
-                     .keep = arguments.balanced ? dcp::keep_policy(balanced) : dcp::keep::first});
+    const dcp::duplicates found =
+        dcp::find_duplicates(dump.plans, {.log = arguments.log ? dcp::console_logger() : dcp::logger(),
+                                          .keep = arguments.balanced ? dcp::keep_policy(balanced) : dcp::keep::first,
+                                          .max_message = std::numeric_limits<std::size_t>::max()});
     outcomes.push_back(outcome_of(arguments.balanced ? "balanced" : "first", dump.plans, found));
-    if (arguments.balanced && !limit) limit = largest(outcomes.back().loads);  // no choice: no policy was asked
 
     output.table(before, outcomes);
     output.policies(outcomes, limit, !arguments.balanced && !found.empty());

@@ -94,21 +94,13 @@ inline std::string faults_in(const plan_dump::Dump& dump, const dcp::keep_policy
   return text + describe(report, false, dump) + describe(report, true, dump);
 }
 
-/// For each item of a plan, whether it is redundant.
-inline std::vector<bool> redundant_in(const dcp::duplicates& found, std::size_t plan) {
-  std::vector<bool> is_redundant(found.items(plan));
-  for (const dcp::duplicate each : found.in(plan)) is_redundant[each.position] = true;
-  return is_redundant;
-}
-
 /// Where a policy has too many bytes to choose from: at an item, or at the item with which the sum becomes too large.
 inline plan_dump::Error too_many_bytes(const plan_dump::Dump& dump) {
   const dcp::duplicates found = dcp::find_duplicates(dump.plans);
   std::uint64_t bytes = 0;
-  for (std::size_t plan = 0; plan != dump.plans.size(); ++plan) {
-    const std::vector<bool> is_redundant = redundant_in(found, plan);
-    for (std::size_t position = 0; position != is_redundant.size(); ++position) {
-      if (is_redundant[position]) continue;
+  for (std::size_t plan = 0; plan != dump.plans.size(); ++plan)
+    for (std::size_t position = 0; position != dump.plans[plan].items.size(); ++position) {
+      if (found.is_redundant(plan, position)) continue;
       const std::size_t line = dump.lines[plan][position];
       try {
         const auto size = static_cast<std::uint64_t>(dump.plans[plan].items[position].storage_size().value_or(0));
@@ -118,7 +110,6 @@ inline plan_dump::Error too_many_bytes(const plan_dump::Dump& dump) {
         return {dump.file, line, "this item has 2^63 bytes or more, too many to balance"};
       }
     }
-  }
   return {dump.file, 0, "there are too many bytes to balance"};
 }
 

@@ -50,14 +50,6 @@ enum class coverage_fault : std::uint8_t {
   tensor_and_object,  ///< one item of the name has a chunk and another has none; PyTorch fails with a bare assertion
 };
 
-/// An item of the plans, both from 0.
-struct item_place {
-  std::uint32_t plan = 0;
-  std::uint32_t position = 0;
-
-  friend bool operator==(const item_place&, const item_place&) = default;
-};
-
 /// A tensor that the plans do not write exactly once, and the first thing that is wrong with it.
 struct faulty_tensor {
   std::string fqn;
@@ -305,9 +297,8 @@ struct planned_tensor {
 
   // Call it once all boxes are there.
   void check_whole() {
-    if (!dtype) return;
     // Most tensors have one chunk, and so has each scalar that is whole.
-    if (detail::is_empty(whole) || (boxes.size() == 1 && boxes.front().part == whole)) return;
+    if (!dtype || detail::is_empty(whole) || (boxes.size() == 1 && boxes.front().part == whole)) return;
     sum rest = {{0, -1, whole}};
     for (const planned_box& each : boxes) rest.push_back({0, 1, each.part});
     if (!whole.empty() && detail::is_zero(rest)) return;
@@ -344,11 +335,7 @@ coverage_report report_on(const Plans& plans) {
   std::vector<planned_tensor<dtype>> tensors;            // and objects, in the order in which their names first occur
   std::unordered_map<std::string, std::size_t> numbers;  // of these, by name
   for (item_place at; at.plan != items.plans(); ++at.plan) {
-    const auto redundant = found.in(at.plan);
-    auto next = redundant.begin();
     for (at.position = 0; at.position != items.size(at.plan); ++at.position) {
-      const bool is_redundant = next != redundant.end() && (*next).position == at.position;
-      if (is_redundant) ++next;
       const auto& given = detail::given_chunk(items.item(at.plan, at.position));
       const chunk_type* const chunk = detail::chunk_in(given);
       if constexpr (requires { std::string_view(chunk->fqn); })
@@ -365,7 +352,7 @@ coverage_report report_on(const Plans& plans) {
         tensor.fail(coverage_fault::tensor_and_object, {at, tensor.first}, part);
       else if (chunk == nullptr) continue;
       else if (!is_well_formed) tensor.fail(coverage_fault::malformed, {at}, part);
-      else tensor.add(std::move(part), whole, its_dtype, at, is_redundant);
+      else tensor.add(std::move(part), whole, its_dtype, at, found.is_redundant(at.plan, at.position));
     }
   }
   coverage_report report;

@@ -113,6 +113,21 @@ TEST_CASE("dedup_plans --check with --keep balanced names the lines of the item 
   REQUIRE(test::pattern("-:2: [^\n]*\n-:5: [^\n]*\n").matches(balanced.err));
 }
 
+// DTensor gave empty shards of an uneven mesh the offset of a real shard (pytorch 161368, PR 150862). They write nothing
+// that could differ.
+TEST_CASE("dedup_plans --check takes an empty shard at the offset of a real shard, whichever comes first") {
+  const std::string real = "w\t0,0\tshard\tbfloat16\t4,2\t4,2\t-\n";
+  for (const std::string empty : {"w\t0,0\tshard\tbfloat16\t0,2\t4,2\t-\n", "w\t0,0\ttensor\tbfloat16\t4,0\t4,2\t-\n"})
+    for (const std::string& dump : {"plan\t0\n" + real + "plan\t1\n" + empty, "plan\t0\n" + empty + "plan\t1\n" + real})
+      for (const std::string keep : {"first", "balanced"}) {
+        const outcome result = run({"--check", "--keep", keep, "-"}, dump);
+        INFO(dump << result.err);
+        REQUIRE(result.status == 0);
+        REQUIRE(contains(result.out, real));
+        REQUIRE_FALSE(contains(result.out, empty));
+      }
+}
+
 TEST_CASE("dedup_plans --check finds a conflict in a repeat within one plan") {
   const outcome result = run({"-", "--check"}, "plan\t0\nw\t-\tbyte_io\t-\t-\t-\t10\nw\t-\tbyte_io\t-\t-\t-\t11\n");
   REQUIRE(result.status == 1);
