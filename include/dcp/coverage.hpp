@@ -195,11 +195,10 @@ inline bool is_empty(const box& part) {
 // As in PyTorch. Bounds the depth of the recursion, too.
 inline constexpr std::size_t most_dimensions = 64;
 
-template <class Item>
-constexpr decltype(auto) given_chunk(const Item& item) {
-  if constexpr (requires { write_item_traits<Item>::chunk(item); }) return write_item_traits<Item>::chunk(item);
-  else if constexpr (requires { item.chunk(); }) return item.chunk();
-}
+struct chunk_question : question_to<write_item_traits> {
+  static constexpr auto call(auto& on, auto&... of) -> decltype(on.chunk(of...)) { return on.chunk(of...); }
+  static constexpr auto member(auto& of) -> decltype((of.chunk)) { return (of.chunk); }
+};
 
 // Null if the item has no chunk.
 template <class Given>
@@ -208,8 +207,10 @@ constexpr const auto* chunk_in(const Given& given) {
   else return &given;
 }
 
-template <class Item>
-using chunk_of = std::remove_cvref_t<decltype(*detail::chunk_in(detail::given_chunk(std::declval<const Item&>())))>;
+template <class Reader>
+using given_chunk = typename Reader::template answer<chunk_question>;
+template <class Reader>
+using chunk_of = std::remove_cvref_t<decltype(*detail::chunk_in(std::declval<const given_chunk<Reader>&>()))>;
 
 template <class Chunk, class Index>
 auto tensor_name(const Chunk* chunk, const Index& index) {
@@ -235,16 +236,23 @@ std::array<std::vector<std::int64_t>, sizeof...(Ranges)> numbers_of(const Ranges
   return {std::vector<std::int64_t>(std::ranges::begin(ranges), std::ranges::end(ranges))...};
 }
 
-template <class Item>
+template <class Reader>
 consteval bool check_chunk() {
-  if constexpr (std::is_void_v<decltype(detail::given_chunk(std::declval<const Item&>()))>)
-    static_assert(never<Item>,
+  if constexpr (Reader::template is_near_miss<chunk_question>)
+    static_assert(
+        never<Reader>,
+        "dcp: `chunk` cannot be called: write_item_traits<Item>::chunk has to take `const Item&`, and a member "
+        "function chunk() to be const");
+  else if constexpr (std::is_void_v<given_chunk<Reader>>)
+    static_assert(never<Reader>,
                   "dcp: a write item tells no chunk: give it, or its dcp::write_item_traits, a function `chunk`");
-  else if constexpr (!requires(chunk_of<Item> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
-    static_assert(never<Item>,
+  else if constexpr (!requires(chunk_of<Reader> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
+    static_assert(never<Reader>,
                   "dcp: the chunk of a write item is no value with `offsets`, `sizes` and `size`, ranges of integers");
-  else if constexpr (!requires(chunk_of<Item> its, index_of<Item> index) { detail::tensor_name(&its, index).size(); })
-    static_assert(never<Item>, "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
+  else if constexpr (!requires(chunk_of<Reader> its, typename Reader::index_type index) {
+                       detail::tensor_name(std::addressof(its), index).size();
+                     })
+    static_assert(never<Reader>, "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
   else return true;
   return false;
 }
@@ -328,7 +336,8 @@ struct planned_tensor {
 
 template <class Plans>
 coverage_report report_on(const Plans& plans) {
-  using chunk_type = chunk_of<item_of<plan_of<Plans>>>;
+  using reader = reader_of<const Plans>;
+  using chunk_type = chunk_of<reader>;
   using dtype = decltype(detail::dtype_of(std::declval<const chunk_type*>()));
   const planned_items<const Plans> items(plans);
   const duplicates found = dcp::find_duplicates(plans);
@@ -336,13 +345,13 @@ coverage_report report_on(const Plans& plans) {
   std::unordered_map<std::string, std::size_t> numbers;  // of these, by name
   for (item_place at; at.plan != items.plans(); ++at.plan) {
     for (at.position = 0; at.position != items.size(at.plan); ++at.position) {
-      const auto& given = detail::given_chunk(items.item(at.plan, at.position));
+      const auto& given = detail::ask<chunk_question, reader::is_entry>(items.item(at));
       const chunk_type* const chunk = detail::chunk_in(given);
       if constexpr (requires { std::string_view(chunk->fqn); })
         if (chunk == nullptr) continue;
       box part, whole;
       const bool is_well_formed = chunk != nullptr && detail::read_boxes(*chunk, part, whole);
-      std::string fqn(detail::tensor_name(chunk, items.index(at.plan, at.position)));
+      std::string fqn(detail::tensor_name(chunk, items.index(at)));
       const std::size_t number = numbers.try_emplace(fqn, tensors.size()).first->second;
       const dtype its_dtype = detail::dtype_of(chunk);
       if (number == tensors.size()) tensors.push_back({std::move(fqn), at, whole, its_dtype});
@@ -403,7 +412,7 @@ inline std::string coverage_report::what() const {
 template <class Plans>
 coverage_report check_coverage(const Plans& plans) {
   if constexpr (detail::check_readable<const Plans>())
-    if constexpr (detail::check_chunk<detail::item_of<detail::plan_of<Plans>>>()) return detail::report_on(plans);
+    if constexpr (detail::check_chunk<detail::reader_of<const Plans>>()) return detail::report_on(plans);
   return {};
 }
 

@@ -13,7 +13,7 @@
 #include "../../examples/balance_limit.hpp"
 #include "../catch.hpp"
 
-namespace {
+namespace balance_limit_test {
 
 // Some plans must write what they alone hold, so one of them writes a mean part of it at least. The largest such mean is
 // also enough (a minimum cut), where indices may be cut.
@@ -38,8 +38,6 @@ double slow_limit(const dcp::shared_indices& shared) {
   }
   return limit;
 }
-
-}  // namespace
 
 TEST_CASE("the limit of the balance is what the flow through the sets of holders allows") {
   std::mt19937 random(20260131);
@@ -82,3 +80,5 @@ TEST_CASE("the limit of the balance is found along a chain of 100,000 sets of ho
   shared.add_own_bytes(sets + 1, 100);
   REQUIRE(std::abs(balance_limit::of(shared) - 100) < 1e-6);
 }
+
+}  // namespace balance_limit_test
