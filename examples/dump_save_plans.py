@@ -14,6 +14,8 @@ meet, writes a dump, which is of PyTorch's plans before it deduplicates them. Wr
 Each save of a process has its own file: plans.tsv, plans.2.tsv, plans.3.tsv. Where the plans of all ranks do not meet (a
 save without collectives, or by process groups), each rank that has some has its own: plans.rank3.tsv, plans.rank3.2.tsv.
 Or say in dump_path where the numbers go: "save-{save}/rank-{rank}.tsv".
+
+A dump is whole or not written: a plan that it cannot hold is a warning with the item's name.
 """
 
 import itertools
@@ -95,11 +97,12 @@ def write_dump(path, all_plans):
 
 def _fields(item, names):
     tensor = item.tensor_data
+    offset = _offset(item)
     if tensor is None:
-        described = ["-", _type(item), "-", "-", "-"]
+        described = [offset, _type(item), "-", "-", "-"]
     else:
         described = [
-            _size(tensor.chunk.offsets),
+            offset,
             _type(item),
             _dtype(tensor.properties.dtype),
             _size(tensor.chunk.sizes),
@@ -108,6 +111,17 @@ def _fields(item, names):
     data = getattr(item, "bytes_io_data", None)  # PyTorch 2.6 has none, and plans made by it have no sizes of bytes
     described.append("-" if data is None or data.nbytes is None else str(data.nbytes))
     return [_name(item.index.fqn, names), *(field.encode() for field in described)]
+
+
+def _offset(item):
+    """The index's own offset, which decides what is redundant. A dump has no other for the chunk."""
+    offset = "-" if item.index.offset is None else _size(item.index.offset)
+    chunk = "-" if item.tensor_data is None else _size(item.tensor_data.chunk.offsets)
+    if offset != chunk:
+        its_offset = "no offset" if offset == "-" else f"the offset {offset}"
+        its_chunk = "it has no chunk" if chunk == "-" else f"its chunk has the offset {chunk}"
+        raise ValueError(f"a dump cannot hold {item.index.fqn!r}: its index has {its_offset}, but {its_chunk}")
+    return offset
 
 
 def _name(fqn, names):

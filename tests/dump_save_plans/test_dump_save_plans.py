@@ -83,13 +83,13 @@ def unchanged():
     return SavePlan([], usable=False)
 
 
-def tensor(fqn, offsets, sizes, size, dtype="float32", type=WriteItemType.TENSOR, item=WriteItem):
+def tensor(fqn, offsets, sizes, size, dtype="float32", type=WriteItemType.TENSOR, item=WriteItem, index=None):
     data = SimpleNamespace(
         chunk=SimpleNamespace(offsets=offsets, sizes=sizes),
         properties=SimpleNamespace(dtype=Dtype(dtype)),
         size=size,
     )
-    return item(index=MetadataIndex(fqn, offsets), type=type, tensor_data=data)
+    return item(index=index or MetadataIndex(fqn, offsets), type=type, tensor_data=data)
 
 
 def pickled(fqn, nbytes=None, item=WriteItem):
@@ -223,6 +223,25 @@ class DumpSavePlansTest(unittest.TestCase):
         )
         with self.assertRaisesRegex(ValueError, r"cannot hold the name 'a\\ud800'"):
             self.dump_of([SavePlan([pickled("a\ud800")])])
+
+    def test_an_item_whose_index_has_another_offset_than_its_chunk_is_refused_by_name(self):
+        # Two shards of one tensor, planned with indices that lack an offset: PyTorch takes them for one item and loses
+        # half. A dump with the chunks' offsets showed two, and that all is well.
+        for offset, told in (None, "no offset"), ((0, 0), r"the offset 0,0"), ((2,), "the offset 2"):
+            shard = tensor("b.weight", (2, 0), (2, 8), (4, 8), index=MetadataIndex("b.weight", offset))
+            expected = rf"no dump .* is written: .*'b\.weight'.* {told}, but its chunk has the offset 2,0"
+            with self.subTest(offset), self.assertWarnsRegex(UserWarning, expected):
+                self.planner().create_global_plan([SavePlan([pickled("a"), shard])])
+        self.assertEqual(self.files(), {})
+
+    def test_an_object_whose_index_has_an_offset_is_refused_by_name(self):
+        item = WriteItem(index=MetadataIndex("step", ()), type=WriteItemType.BYTE_IO)
+        with self.assertRaisesRegex(ValueError, r"'step'.* the offset \(\), but it has no chunk"):
+            self.dump_of([SavePlan([item])])
+
+    def test_the_hint_of_an_index_does_not_matter(self):
+        item = tensor("a", (4,), (4,), (8,), index=MetadataIndex("a", [4], index=1))
+        self.assertEqual(self.dump_of([SavePlan([item])]), b"plan\t0\na\t4\ttensor\tfloat32\t4\t8\t-\n")
 
     def test_a_dtype_that_nobody_knows_is_kept_as_it_is(self):
         self.assertEqual(
