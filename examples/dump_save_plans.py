@@ -34,26 +34,34 @@ class DumpSavePlans:
     _plans_before = {}  # by planner, as PyTorch's cache has it: of each rank the last plan that was sent
 
     def create_global_plan(self, all_plans):
+        key = getattr(self, "_cached_plans_key", type(self).__name__)
+        before = self._plans_before.get(key, [])
+        plans = _filled_in(all_plans, before)
         try:
             save = next(self._saves.setdefault(self.dump_path, itertools.count(1)))
-            plans = self._filled_in(all_plans)
+            _require_plans(all_plans, plans)
             write_dump(file_of(os.fspath(self.dump_path), save, len(plans)), plans)
         except Exception as error:  # a full disk or an odd name must not cost the checkpoint
             warnings.warn(f"no dump of the save plans is written: {error}")
-        return super().create_global_plan(all_plans)
+        result = super().create_global_plan(all_plans)
+        self._plans_before[key] = plans  # only now: PyTorch does not cache the plans of a save that it refuses
+        return result
 
-    def _filled_in(self, all_plans):
-        """With plan caching, a rank whose plan has not changed sends an empty one that is not `usable` in its place."""
-        key = getattr(self, "_cached_plans_key", type(self).__name__)
-        before = self._plans_before.get(key, [])
-        filled = [
-            plan if getattr(plan, "usable", True) else before[rank] if rank < len(before) else None
-            for rank, plan in enumerate(all_plans)
-        ]
-        self._plans_before[key] = filled
-        if None in filled:
-            raise ValueError(f"rank {filled.index(None)} has not changed its plan since a save that was not seen here")
-        return filled
+
+def _filled_in(all_plans, before):
+    """With plan caching, a rank whose plan has not changed sends an empty one that is not `usable` in its place."""
+    return [
+        plan if getattr(plan, "usable", True) else before[rank] if rank < len(before) else None
+        for rank, plan in enumerate(all_plans)
+    ]
+
+
+def _require_plans(all_plans, filled):
+    for rank, (sent, plan) in enumerate(zip(all_plans, filled)):
+        if sent is None:
+            raise ValueError(f"rank {rank} has sent no plan")
+        if plan is None:
+            raise ValueError(f"rank {rank} has not changed its plan since a save that was not seen here")
 
 
 def file_of(dump_path, save, plans):
@@ -77,7 +85,7 @@ def _rank_and_ranks():
 
 
 def write_dump(path, all_plans):
-    """Whole or not at all: a job may end at any time, and half a dump would pass for that of a smaller job."""
+    """Whole or not at all: a job may end at any time, and half a dump would look like the dump of a smaller job."""
     lines = []
     names = {}
     for rank, plan in enumerate(all_plans):

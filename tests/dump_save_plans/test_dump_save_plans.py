@@ -73,8 +73,12 @@ class SavePlan:
 
 
 class DefaultSavePlanner:
+    refuses = False
+
     def create_global_plan(self, all_plans):
         self.received = all_plans
+        if self.refuses:
+            raise ValueError("Failed to validate global plan")
         return ["the global plan"], "the metadata"
 
 
@@ -328,6 +332,28 @@ class DumpSavePlansTest(unittest.TestCase):
             planner.create_global_plan([PLANS[0], SavePlan([pickled("a\tb")])])
         planner.create_global_plan([unchanged(), SavePlan([])])
         self.assertEqual(self.files(), {"plans.2.tsv": DUMP[: DUMP.index("plan\t1")] + "plan\t1\n"})
+
+    def test_the_plans_of_a_save_that_is_refused_are_dumped_and_forgotten(self):
+        # With cached plans, a rank sends nothing if its plan is the last one that succeeded (PR 176289). The dump
+        # remembered the refused plan, and showed it for the save after.
+        first, refused = SavePlan([pickled("a")]), SavePlan([pickled("b")])
+        planner = self.planner()
+        planner.create_global_plan([first])
+        planner.refuses = True
+        with self.assertRaisesRegex(ValueError, "^Failed to validate global plan$"):
+            planner.create_global_plan([refused])
+        planner.refuses = False
+        planner.create_global_plan([unchanged()])
+        dump = "plan\t0\n{}\t-\tbyte_io\t-\t-\t-\t-\n".format
+        self.assertEqual(
+            self.files(),
+            {"plans.tsv": dump("a"), "plans.2.tsv": dump("b"), "plans.3.tsv": dump("a")},
+        )
+
+    def test_a_rank_that_has_sent_no_plan_is_named(self):
+        with self.assertWarnsRegex(UserWarning, "no dump of the save plans is written: rank 1 has sent no plan$"):
+            self.planner().create_global_plan([PLANS[0], None])
+        self.assertEqual(self.files(), {})
 
     # ------------------------------------------------------------------------------------- without collectives
 
