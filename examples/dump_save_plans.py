@@ -13,11 +13,13 @@ meet, writes a dump, which is of PyTorch's plans before it deduplicates them. Wr
 
 Each save of a process has its own file: plans.tsv, plans.2.tsv, plans.3.tsv. Where the plans of all ranks do not meet (a
 save without collectives, or by process groups), each rank that has some has its own: plans.rank3.tsv, plans.rank3.2.tsv.
-Or say in dump_path where the numbers go: "save-{save}/rank-{rank}.tsv".
+Or say in dump_path where the numbers go: "save-{save}/rank-{rank}.tsv". The dump of a process group begins with a
+comment that lists the global ranks of its plans.
 
 A dump is whole or not written: a plan that it cannot hold is a warning with the item's name.
 """
 
+import contextlib
 import itertools
 import os
 import sys
@@ -33,6 +35,12 @@ class DumpSavePlans:
     _saves = {}  # by path: counts them
     _plans_before = {}  # by planner, as PyTorch's cache has it: of each rank the last plan that was sent
 
+    def create_local_plan(self):
+        plan = super().create_local_plan()
+        with contextlib.suppress(AttributeError):  # None, or a class with slots: the dump then lacks the comment
+            object.__setattr__(plan, "_global_rank", _rank_and_ranks()[0])  # frozen, and sent with the plan
+        return plan
+
     def create_global_plan(self, all_plans):
         key = getattr(self, "_cached_plans_key", type(self).__name__)
         before = self._plans_before.get(key, [])
@@ -40,7 +48,8 @@ class DumpSavePlans:
         try:
             save = next(self._saves.setdefault(self.dump_path, itertools.count(1)))
             _require_plans(all_plans, plans)
-            write_dump(file_of(os.fspath(self.dump_path), save, len(plans)), plans)
+            comment = _global_ranks(all_plans)
+            write_dump(file_of(os.fspath(self.dump_path), save, len(plans)), plans, comment)
         except Exception as error:  # a full disk or an odd name must not cost the checkpoint
             warnings.warn(f"no dump of the save plans is written: {error}")
         result = super().create_global_plan(all_plans)
@@ -64,6 +73,15 @@ def _require_plans(all_plans, filled):
             raise ValueError(f"rank {rank} has not changed its plan since a save that was not seen here")
 
 
+def _global_ranks(all_plans):
+    """A comment where the plans are of a part of the job's ranks, so that their numbers are not global ranks."""
+    ranks = [getattr(plan, "_global_rank", None) for plan in all_plans]
+    # The file's name has the rank of a single plan.
+    if None in ranks or not 1 < len(ranks) < _rank_and_ranks()[1]:
+        return ""
+    return f"# plans of the global ranks {_size(ranks)}, in this order\n"
+
+
 def file_of(dump_path, save, plans):
     """The file of the save of that number (from 1), to which so many plans have come."""
     rank, ranks = _rank_and_ranks()
@@ -84,9 +102,9 @@ def _rank_and_ranks():
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # as torchrun sets them
 
 
-def write_dump(path, all_plans):
+def write_dump(path, all_plans, comment=""):
     """Whole or not at all: a job may end at any time, and half a dump would look like the dump of a smaller job."""
-    lines = []
+    lines = [comment.encode()]
     names = {}
     for rank, plan in enumerate(all_plans):
         lines.append(f"plan\t{rank}\n".encode())

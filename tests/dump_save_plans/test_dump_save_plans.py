@@ -5,6 +5,7 @@ and metadata.py.
 """
 
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -73,7 +74,11 @@ class SavePlan:
 
 
 class DefaultSavePlanner:
+    plan = SavePlan([])
     refuses = False
+
+    def create_local_plan(self):
+        return self.plan
 
     def create_global_plan(self, all_plans):
         self.received = all_plans
@@ -378,6 +383,30 @@ class DumpSavePlansTest(unittest.TestCase):
         with mock.patch.dict(os.environ, {"RANK": "5", "WORLD_SIZE": "8"}):
             self.planner().create_global_plan(PLANS[:1])
         self.assertEqual(list(self.files()), ["plans.rank5.tsv"])
+
+    def test_the_dump_of_a_process_group_says_which_ranks_its_plans_are(self):
+        sent = []
+        for rank in 4, 6:
+            with self.ranks(rank, 8):
+                sent.append(pickle.loads(pickle.dumps(self.planner().create_local_plan())))
+        with self.ranks(4, 8):
+            self.planner().create_global_plan(sent)
+        dump = "# plans of the global ranks 4,6, in this order\nplan\t0\nplan\t1\n"
+        self.assertEqual(self.files(), {"plans.rank4.tsv": dump})
+        done = subprocess.run([dedup_plans, self.path.replace(".tsv", ".rank4.tsv")], capture_output=True, check=False)
+        self.assertEqual(done.stdout, b"plan\t0\nplan\t1\n")
+
+    def test_the_dump_of_a_whole_job_has_no_comment(self):
+        sent = []
+        for rank in range(2):
+            with self.ranks(rank, 2):
+                sent.append(self.planner().create_local_plan())
+        with self.ranks(0, 2):
+            self.planner().create_global_plan(sent)
+        self.assertEqual(self.files(), {"plans.tsv": "plan\t0\nplan\t1\n"})
+
+    def test_a_plan_that_is_sent_is_equal_to_the_planner_s(self):
+        self.assertEqual(self.planner().create_local_plan(), DefaultSavePlanner.plan)
 
     def test_the_path_may_be_a_path_object(self):
         self.planner(Path(self.path)).create_global_plan(PLANS)
