@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
 
 
 def import_checkpoint():
-    """PyTorch 1.13 predates Python 3.11, which refuses a dataclass's default that cannot be hashed: TensorProperties."""
+    """Python 3.11 refuses a default that cannot be hashed in a dataclass. PyTorch 1.13 has one: TensorProperties."""
     dataclass = dataclasses.dataclass
 
     def hashable(cls=None, **settings):
