@@ -156,4 +156,41 @@ TEST_CASE("2^32 - 1 plans or more are refused with std::length_error, before any
   REQUIRE_THROWS_AS(dcp::find_duplicates(repeated_plan(std::int64_t{1} << 62)), std::length_error);
 }
 
+// Of which too many are refused before their items are looked for again and again.
+struct impatient_plan {
+  std::vector<claimed::item> list;
+  mutable int patience = 1000;
+
+  std::vector<claimed::item>& items() { return looked_at(), list; }
+  [[nodiscard]] const std::vector<claimed::item>& items() const { return looked_at(), list; }
+
+ private:
+  void looked_at() const {
+    if (--patience < 0) throw std::logic_error("the plan is looked at again and again");
+  }
+};
+
+class owned_plans {
+ public:
+  explicit owned_plans(std::int64_t count) : count_(count) {}
+  [[nodiscard]] auto begin() { return claimed::repeating_iterator<impatient_plan>(&plan_, 0); }
+  [[nodiscard]] auto end() { return claimed::repeating_iterator<impatient_plan>(&plan_, count_); }
+  [[nodiscard]] auto begin() const { return claimed::repeating_iterator<const impatient_plan>(&plan_, 0); }
+  [[nodiscard]] auto end() const { return claimed::repeating_iterator<const impatient_plan>(&plan_, count_); }
+
+ private:
+  impatient_plan plan_;
+  std::int64_t count_;
+};
+
+TEST_CASE("2^32 - 1 plans or more are refused before they are looked at, also where their items would be erased") {
+  for (const std::int64_t count : {limit, std::int64_t{1} << 62}) {
+    owned_plans plans(count);
+    REQUIRE_THROWS_AS(dcp::find_duplicates(plans), std::length_error);
+    REQUIRE_THROWS_AS(dcp::dedup_tensors(plans), std::length_error);
+    REQUIRE_THROWS_AS(dcp::erase_duplicates(plans, dcp::duplicates()), std::length_error);
+    REQUIRE_THROWS_AS(dcp::dedup_tensors(std::move(plans)), std::length_error);
+  }
+}
+
 }  // namespace dedup_tensors_limits_test
