@@ -12,7 +12,7 @@
   X(bytes_known_) X(call) X(check_changeable) X(check_chunk) X(check_coverage) X(check_decision) X(check_items)        \
   X(check_plan) X(check_readable) X(check_replicas) X(check_returnable) X(check_whole) X(checked) X(choose)            \
   X(choose_keepers) X(chosen) X(chosen_by) X(chunk) X(chunk_in) X(classic) X(clear) X(close_up) X(conflict)            \
-  X(conflict_error) X(conflict_message) X(conflicts) X(console_logger) X(count) X(count_of) X(counts)                  \
+  X(conflict_error) X(conflict_message) X(conflicts) X(console_logger) X(count) X(count_of) X(count_plans) X(counts)   \
   X(coverage_error) X(current) X(data) X(decide) X(declval) X(dedup_tensors) X(dtype_of) X(duplicate_search)           \
   X(edges_of) X(emplace) X(emplace_back) X(empty) X(end) X(equal) X(equal_indices) X(erase) X(erase_duplicates)        \
   X(erase_from) X(erase_if) X(erase_items) X(erase_runs) X(even_out) X(everywhere) X(exactly) X(exceptions)            \
@@ -25,18 +25,19 @@
   X(is_same) X(is_size) X(is_small) X(is_zero) X(item) X(items) X(items_) X(items_in) X(iterator) X(keep) X(keepers)   \
   X(keepers_by) X(keepers_of_unknown) X(kept_item) X(kept_of) X(key) X(length_error) X(less) X(level) X(level_name)    \
   X(lexicographical_compare) X(lies_within) X(line) X(line_) X(local) X(local_time) X(localtime) X(localtime_r)        \
-  X(log) X(logic_error) X(look_up) X(look_up_block) X(max_element) X(may_write) X(meets) X(mem_fn) X(member) X(mend)   \
-  X(min_element) X(mix) X(most_) X(movable) X(move) X(mutable_items) X(now) X(numbers_of) X(order) X(out_of_range)     \
-  X(overflow_error) X(own_bytes) X(own_bytes_) X(part) X(parts_in) X(parts_of) X(pieces_of) X(place_) X(plan_)         \
-  X(plan_seen) X(planned_items) X(plans) X(policy) X(predicate) X(prefetch) X(process_id) X(pthread_self)              \
+  X(log) X(logic_error) X(look_up) X(look_up_block) X(make_optional) X(max_element) X(may_write) X(meets) X(mem_fn)    \
+  X(member) X(mend) X(min_element) X(mix) X(most_) X(movable) X(move) X(mutable_items) X(now) X(numbers_of) X(order)   \
+  X(out_of_range) X(overflow_error) X(own_bytes) X(own_bytes_) X(part) X(parts_in) X(parts_of) X(pieces_of) X(place_)  \
+  X(plan_) X(plan_seen) X(planned_items) X(plans) X(policy) X(predicate) X(prefetch) X(process_id) X(pthread_self)     \
   X(pthread_threadid_np) X(push_back) X(raise) X(rbegin) X(read_boxes) X(record_known) X(redundant_items)              \
   X(refuse_null) X(refuse_shared_items) X(refuse_to_balance) X(removal_message) X(report) X(report_on)                 \
   X(require_coverage) X(reserve) X(resize) X(result) X(room) X(room_in) X(runtime_error) X(same_data) X(same_index)    \
   X(search) X(set_seen) X(sets_of_) X(shared) X(shared_) X(shared_indices) X(shrink_to_fit) X(size) X(skip_kept)       \
   X(snprintf) X(sort) X(source_location) X(span) X(spread) X(ssize) X(stable_sort) X(steps) X(storage_size) X(str)     \
-  X(strftime) X(subspan) X(substr) X(swap) X(syscall) X(table_) X(take) X(tensor_name) X(text) X(thread_id)            \
-  X(time_point_cast) X(to_string) X(to_time_t) X(try_emplace) X(type_identity) X(value_or) X(valueless_by_exception)   \
-  X(vector) X(visibility) X(visit) X(what) X(with_share) X(write_line) X(writes_nothing)
+  X(strftime) X(string_view) X(subspan) X(substr) X(swap) X(syscall) X(table_) X(take) X(tensor_name) X(text)          \
+  X(thread_id) X(time_point_cast) X(to_string) X(to_time_t) X(try_emplace) X(type_identity) X(value_or)                \
+  X(valueless_by_exception) X(vector) X(visibility) X(visit) X(what) X(with_share) X(write_line) X(writes_nothing)     \
+  X(written)
 // clang-format on
 
 #endif  // DCP_TESTS_GREEDY_NAMES_HPP

@@ -22,7 +22,7 @@ struct planned_item {
 };
 
 // What is redundant in each plan. `index_of` gives what can be ordered, `bytes_of` a std::optional. May throw what the
-// policy throws, and std::overflow_error where a plan's own bytes are past 64 bits.
+// policy throws, and std::overflow_error where a plan would write 2^64 bytes or more.
 template <class Plan, class IndexOf, class BytesOf>
 std::vector<std::vector<dcp::duplicate>> policy_model(const std::vector<Plan>& plans, const IndexOf& index_of,
                                                       const BytesOf& bytes_of, const dcp::keep_policy& policy) {
@@ -67,6 +67,8 @@ std::vector<std::vector<dcp::duplicate>> policy_model(const std::vector<Plan>& p
       }
     }
     const std::vector<std::uint32_t> chosen = policy(shared);
+    dcp::shared_indices written = shared;
+    for (std::size_t i = 0; i != chosen.size(); ++i) written.add_own_bytes(chosen[i], shared.bytes(i));
     for (std::size_t i = 0; i != numbers.size(); ++i) keepers[numbers[i]] = chosen[i];
   }
 

@@ -501,9 +501,10 @@ consteval bool has_equality() {
 }
 
 template <class Index>
-concept whole_index = requires(const Index& index) {
+concept whole_index = !std::is_array_v<Index> && requires(const Index& index) {
   { std::hash<Index>{}(index) } -> std::convertible_to<std::size_t>;
-} && detail::has_equality<Index>();
+  { index == index } -> std::convertible_to<bool>;
+};
 
 template <class Index>
 consteval bool is_index() {
@@ -645,6 +646,12 @@ constexpr auto& answering(Object& object) {
 template <class Question, bool is_entry, class Object>
 using answering_type = std::remove_cvref_t<decltype(detail::answering<Question, is_entry>(std::declval<Object&>()))>;
 
+// (A static member function is no data member, though it can be named like one.)
+template <class Question, class Object>
+concept names_function = requires(const Object& object) {
+  requires std::is_function_v<std::remove_reference_t<decltype(Question::member(object))>>;
+};
+
 // The answer; void if there is none.
 template <class Question, bool is_entry = false, class Object>
 constexpr decltype(auto) ask(Object& object, auto&... more) {
@@ -654,7 +661,8 @@ constexpr decltype(auto) ask(Object& object, auto&... more) {
     const typename Question::template traits<type> trait{};
     if constexpr (requires { Question::call(trait, answers, more...); }) return Question::call(trait, answers, more...);
   } else if constexpr (requires { Question::call(answers, more...); }) return Question::call(answers, more...);
-  else if constexpr (requires { Question::member(answers, more...); }) return Question::member(answers, more...);
+  else if constexpr (requires { Question::member(answers, more...); } && !names_function<Question, type>)
+    return Question::member(answers, more...);
 }
 template <class Question, bool is_entry, class... Objects>
 using answer_to = decltype(detail::ask<Question, is_entry>(std::declval<Objects&>()...));
@@ -665,7 +673,7 @@ consteval bool is_near_miss() {
   using type = answering_type<Question, is_entry, const Object>;
   return std::is_void_v<answer_to<Question, is_entry, const Object, const More...>> &&
          (answered_by_trait<Question, type> ||
-          requires(type& object, const More&... more) { Question::call(object, more...); });
+          requires(type& object, More&... more) { Question::call(object, more...); } || names_function<Question, type>);
 }
 
 // A plan's items.
@@ -761,7 +769,8 @@ using reader_of = item_reader<items_of<Plans>>;
 // Elements that are there before and after they are looked at.
 template <class Range>
 concept holds_elements =
-    std::ranges::forward_range<Range> && std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
+    std::ranges::forward_range<Range> && std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> &&
+    std::same_as<std::remove_cvref_t<std::ranges::range_reference_t<Range>>, std::ranges::range_value_t<Range>>;
 // A container that owns its elements passes its own constness on to them; a span or a handle does not.
 template <class Range>
 concept owns_elements = std::is_const_v<element_of<const Range>> && !std::is_const_v<element_of<Range>>;
@@ -799,11 +808,13 @@ consteval bool is_ambiguous() {
   else return !std::same_as<typename Reader::index_type, std::remove_cvref_t<decltype(std::declval<entry&>().first)>>;
 }
 
+// (Of 64 bits at most: an `unsigned __int128` is an integer in GNU's dialect.)
 template <class Optional>
 consteval bool is_size() {
   if constexpr (optional_like<Optional>)
-    return std::integral<std::remove_cvref_t<decltype(*std::declval<Optional&>())>>;
-  else return std::integral<Optional> || std::is_void_v<Optional>;
+    return detail::is_size<std::remove_cvref_t<decltype(*std::declval<Optional&>())>>();
+  else if constexpr (std::is_void_v<Optional>) return true;
+  else return std::integral<Optional> && sizeof(Optional) <= sizeof(std::uint64_t);
 }
 
 template <class Reader>
@@ -995,6 +1006,15 @@ constexpr std::uint64_t count_of(std::ranges::forward_range auto& range, std::ui
   return count;
 }
 
+// Of all plans together; and as many plans.
+inline constexpr std::uint64_t most_items = ~std::uint32_t{0} - 1;
+
+std::size_t count_plans(auto& plans) {
+  const std::uint64_t count = detail::count_of(plans, most_items);
+  if (count > most_items) detail::raise(std::length_error("dcp: there are 2^32 - 1 plans or more"));
+  return static_cast<std::size_t>(count);
+}
+
 template <bool is_entry = false, class Object>
 constexpr bool is_null(const Object& object) {
   if constexpr (is_entry) return detail::is_null(object.second);
@@ -1017,6 +1037,7 @@ const void* first_item(auto& plan) {
 template <class Plans>
 void refuse_shared_items(Plans& plans, const std::remove_const_t<Plans>* originals = nullptr) {
   std::vector<const void*> first_items;
+  first_items.reserve(detail::count_plans(plans));
   for (auto& plan : plans)
     if (const void* const first = detail::first_item<map_like<Plans>>(plan)) first_items.push_back(first);
   std::sort(first_items.begin(), first_items.end(), std::less<>());
@@ -1038,16 +1059,13 @@ class planned_items {
   using entry = typename reader::entry;
 
   explicit planned_items(Plans& plans) {
-    constexpr std::uint64_t most = ~std::uint32_t{0} - 1;
-    const std::uint64_t count = detail::count_of(plans, most);
-    if (count > most) detail::raise(std::length_error("dcp: there are 2^32 - 1 plans or more"));
-    plans_.reserve(static_cast<std::size_t>(count));
+    plans_.reserve(detail::count_plans(plans));
     for (auto& plan : plans) {
       if (detail::is_null<map_like<Plans>>(plan))
         detail::raise(std::invalid_argument("dcp: plan " + std::to_string(plans_.size()) + " is a null pointer"));
       const auto& items = detail::items_in<map_like<Plans>>(plan);
-      const std::uint64_t size = detail::count_of(items, most);
-      if (size > most - size_) detail::raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
+      const std::uint64_t size = detail::count_of(items, most_items);
+      if (size > most_items - size_) detail::raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
       refuse_null(items);
       if constexpr (by_position) plans_.push_back({std::ranges::begin(items), static_cast<std::uint32_t>(size)});
       else plans_.push_back({size_, static_cast<std::uint32_t>(size)});
@@ -1171,7 +1189,7 @@ class id_table {
   Id mask_ = 63;
 };
 
-// What the policy chooses, if that can be.
+// What the policy chooses. Throws if that cannot be.
 inline std::vector<std::uint32_t> keepers_by(const keep_policy& policy, const shared_indices& shared) {
   std::vector<std::uint32_t> keepers = policy(shared);
   if (keepers.size() != shared.size())
@@ -1181,6 +1199,9 @@ inline std::vector<std::uint32_t> keepers_by(const keep_policy& policy, const sh
     if (const auto holders = shared.holders(i); !std::binary_search(holders.begin(), holders.end(), keepers[i]))
       detail::raise(std::invalid_argument("dcp: the keep policy names plan " + std::to_string(keepers[i]) +
                                           " for an index that it does not hold"));
+  shared_indices written(shared.plans());
+  for (std::size_t plan = 0; plan != shared.plans(); ++plan) written.add_own_bytes(plan, shared.own_bytes(plan));
+  for (std::size_t i = 0; i != keepers.size(); ++i) written.add_own_bytes(keepers[i], shared.bytes(i));
   return keepers;
 }
 
@@ -1504,7 +1525,8 @@ duplicates decide(Plans& plans, const options& settings, const source_location& 
 template <class Plan>
 struct save_plan_traits {
   using is_default = save_plan_traits;
-  static constexpr decltype(auto) items(auto& plan) { return detail::items_in(plan); }
+  static constexpr decltype(auto) items(Plan& plan) { return detail::items_in(plan); }
+  static constexpr decltype(auto) items(const Plan& plan) { return detail::items_in(plan); }
 };
 template <class Item>
 struct write_item_traits {
