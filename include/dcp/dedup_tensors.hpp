@@ -671,9 +671,10 @@ using answer_to = decltype(detail::ask<Question, is_entry>(std::declval<Objects&
 template <class Question, bool is_entry, class Object, class... More>
 consteval bool is_near_miss() {
   using type = answering_type<Question, is_entry, const Object>;
-  return std::is_void_v<answer_to<Question, is_entry, const Object, const More...>> &&
-         (answered_by_trait<Question, type> ||
-          requires(type& object, More&... more) { Question::call(object, more...); } || names_function<Question, type>);
+  return std::is_void_v<answer_to<Question, is_entry, const Object, More...>> &&
+         (answered_by_trait<Question, type> || requires(type& object, std::remove_const_t<More>&... more) {
+           Question::call(object, more...);
+         } || names_function<Question, type>);
 }
 
 // A plan's items.
@@ -821,7 +822,7 @@ template <class Reader>
 consteval bool check_items() {
   if constexpr (Reader::template is_near_miss<index_question> || Reader::template is_near_miss<storage_size_question> ||
                 Reader::template is_near_miss<writes_nothing_question> ||
-                Reader::template is_near_miss<same_data_question, typename Reader::data>)
+                Reader::template is_near_miss<same_data_question, const typename Reader::data>)
     static_assert(
         never<Reader>,
         "dcp: a function that write_item_traits or a write item has for dcp cannot be called: it has to take "
@@ -1034,8 +1035,8 @@ const void* first_item(auto& plan) {
 // Throws if two of these plans share their items, so that an item erased in one would be lost in the other; or if one
 // shares them with its original. The address of the first item tells: taken as mutable, it makes containers that copy
 // when they are written to own their items.
-template <class Plans>
-void refuse_shared_items(Plans& plans, const std::remove_const_t<Plans>* originals = nullptr) {
+template <class Plans, class Originals = Plans>
+void refuse_shared_items(Plans& plans, const Originals* originals = nullptr) {
   std::vector<const void*> first_items;
   first_items.reserve(detail::count_plans(plans));
   for (auto& plan : plans)
