@@ -187,11 +187,34 @@ class Size {
   std::size_t size_ = 0;
 };
 
+namespace detail::values {
+
+// Seven bits a byte, the lowest first: small numbers are short, and machines of any byte order read the same.
+inline void append_number(std::string& bytes, std::uint64_t number) {
+  for (; number >= 0x80; number >>= 7) bytes += static_cast<char>((number & 0x7F) | 0x80);
+  bytes += static_cast<char>(number);
+}
+
+inline void append_size(std::string& bytes, const Size& size) {
+  append_number(bytes, size.size());
+  for (const std::int64_t each : size) append_number(bytes, static_cast<std::uint64_t>(each));
+}
+
+}  // namespace detail::values
+
 /// What names a write item: the tensor and the chunk of it.
 struct MetadataIndex {
   std::string fqn;                         ///< fully qualified name
   std::optional<Size> offset = {};         ///< of the chunk, if it is a tensor's; none, {} and {0} are three offsets
   std::optional<std::int64_t> index = {};  ///< a hint where to look first; takes no part in == and the hash
+
+  /// Appends what `==` compares, for dcp::dedup_tensors across ranks (mpi.hpp).
+  void append_key(std::string& bytes) const {
+    detail::values::append_number(bytes, offset.has_value() ? 1 : 0);
+    if (offset) detail::values::append_size(bytes, *offset);
+    detail::values::append_number(bytes, fqn.size());
+    bytes += fqn;
+  }
 
   friend bool operator==(const MetadataIndex& a, const MetadataIndex& b) {
     return a.offset == b.offset && a.fqn == b.fqn;
@@ -333,6 +356,18 @@ struct WriteItem {
     const auto& [chunk, properties, size] = *tensor_data;
     return chunk == other.tensor_data->chunk && size == other.tensor_data->size &&
            properties.dtype == other.tensor_data->properties.dtype;
+  }
+
+  /// Appends what `same_data` compares, for `.check_replicas` across ranks.
+  void append_data(std::string& bytes) const {
+    detail::values::append_number(bytes, static_cast<std::uint64_t>(type));
+    detail::values::append_number(bytes, bytes_io_data ? 1 : 0);
+    if (bytes_io_data) detail::values::append_number(bytes, static_cast<std::uint64_t>(bytes_io_data->nbytes));
+    if (!tensor_data) return;
+    detail::values::append_size(bytes, tensor_data->chunk.offsets);
+    detail::values::append_size(bytes, tensor_data->chunk.sizes);
+    detail::values::append_size(bytes, tensor_data->size);
+    detail::values::append_number(bytes, static_cast<std::uint64_t>(tensor_data->properties.dtype));
   }
 
   friend bool operator==(const WriteItem&, const WriteItem&) = default;
