@@ -101,9 +101,10 @@ int run(const std::vector<std::string>& words, int rank, int ranks) {
   status = together(rank, ranks, [&] {
     try {
       plan = dcp::dedup_tensors(std::move(plan), MPI_COMM_WORLD,
-                                {.log = arguments.log ? dcp::console_logger(dcp::logger::unlimited) : dcp::logger(),
+                                {.log = arguments.log ? dcp::console_logger() : dcp::logger(),
                                  .keep = arguments.keep(),
-                                 .check_replicas = arguments.check});
+                                 .check_replicas = arguments.check,
+                                 .max_message = std::string::npos});
     } catch (const dcp::conflict_error& error) {
       std::string conflicts = plan_check::describe(error, dump);
       conflicts.pop_back();  // the last line's end

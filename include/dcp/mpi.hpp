@@ -5,9 +5,7 @@
 //     plan = dcp::dedup_tensors(std::move(plan), MPI_COMM_WORLD);  // on every rank: it gets its own plan back
 //
 // The result is that of gathering all plans in the order of the ranks and calling the one-machine dedup_tensors. But
-// gathering costs one rank the bytes of all; here a rank's bytes do not grow with the ranks. (In PyTorch, to gather
-// and scatter plans took 90 seconds of a save on 256 ranks: pytorch PR 149785; on 2,816 ranks it ran into a limit of
-// 30 minutes: accelerate issue 4099.)
+// gathering costs one rank the bytes of all: in PyTorch 90 seconds of a save on 256 ranks (pytorch PR 149785).
 //
 // Needs MPI 3; works with Open MPI and MPICH. Where the compiler has exceptions off, what would throw ends the job.
 
@@ -37,7 +35,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <tuple>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -57,42 +54,34 @@ struct
   int rank;  ///< the lowest rank that failed, in the communicator of the call; -1 if MPI has not told it
 };
 
-/// Leaves every index in one plan, as the one-machine `dedup_tensors` does to the plans of all ranks in their order,
-/// and returns this rank's. Collective over `comm`, an MPI_Comm or what converts to one: every rank calls it, with the
-/// same options but for the logger. An lvalue is left as it was; a plan that is moved in is worked on in place.
+/// Leaves every index in one plan, as the one-machine `dedup_tensors` does to the plans of all ranks in their order, and
+/// returns this rank's. Collective over `comm`, an MPI_Comm or what converts to one: every rank calls it, with the same
+/// options but for the logger, which gets the record of the rank's own plan. An lvalue is left as it was; a plan that is
+/// moved in is worked on in place.
 ///
-/// Two indices are equal if the bytes are that they travel as, which are appended to `bytes` by
+/// An index travels as bytes, which are equal where indices are. Numbers (but no floating-point ones: 0.0 and -0.0 are
+/// equal), enumerations, std::string and std::string_view travel by themselves, and so do a std::optional and what is
+/// compared part by part, if all their parts do. Any other index or part needs a member function that appends its bytes,
+/// or the trait has one, which takes the whole index. If the trait has `hash` or `equal`, only the trait's counts:
 ///
+///     void my_index::append_key(std::string& bytes) const;
 ///     static void write_item_traits<my_item>::append_key(const my_index& index, std::string& bytes);
 ///
-/// It is ready-made for what converts to std::string_view; for types whose values are told by their bytes
-/// (std::has_unique_object_representations: integers, enumerations, structs of them); for pairs, tuples, optionals and
-/// ranges of such parts; and for an index like PyTorch's MetadataIndex (with members `fqn` and `offset`; others take no
-/// part). Traits with a `hash` or an `equal` have to have it. `check_replicas` compares bytes too:
+/// `check_replicas` compares what `append_data(bytes)` of an item or `append_data(item, bytes)` of the trait appends.
 ///
-///     static void write_item_traits<my_item>::append_data(const my_item& item, std::string& bytes);
-///
-/// is ready-made for items like PyTorch's WriteItem (`type`, `bytes_io_data`, `tensor_data`) and for types whose
-/// values are told by their bytes, unless their traits have a `same_data`. The logger of each rank is told what that
-/// rank loses; the plan's number is the rank.
-///
-/// How: a key goes to the rank that its hash chooses, which decides as `find_duplicates` does and answers a byte. Among
-/// more than 64 ranks, neighbours first find out from 4 bytes of hash which keys they share, and only the first of
-/// them sends such a key on; or else a key that all have would come to one rank as often as there are ranks. So with
-/// `keep::first` a rank sends and receives 2 to 3 times the bytes of its own plan's keys, however many ranks there
-/// are. Another policy makes one choice over all plans: every rank also gets a small record (its bytes, and who has it)
-/// of each index that several ranks have, and runs the policy on all of them. With it, and with `check_replicas`,
-/// neighbours do not share.
-///
-/// Complexity: linear in the items of the plan and the keys that come to the rank, in time and memory.
+/// A key goes to the rank that its hash chooses, its owner, which decides as `find_duplicates` does and answers a byte.
+/// Among more than 64 ranks, neighbours compare their keys first. So with `keep::first` a rank sends and receives 2 to 3
+/// times the bytes of its own plan's keys, however many ranks there are. For another policy every rank also gets a small
+/// record of each shared index of all plans, and makes the same choice; with it, and with `check_replicas`, neighbours do
+/// not compare first. Complexity: linear in the plan's items, the keys that come to the rank and the number of ranks.
 ///
 /// What is thrown on one rank (by its append_key, policy, logger, an allocation) becomes known to all before any plan is
-/// changed: that rank throws it on, the others throw mpi_error. So it is too where two indices in its plan are equal and
-/// their bytes are not, or the other way round (std::invalid_argument). All ranks alike throw std::invalid_argument for
-/// an inter-communicator, options or a policy's choices that differ between ranks, and `check_replicas` of items without
-/// `append_data`; conflict_error; and with a policy std::overflow_error for a plan of 2^64 bytes or more. An error of
-/// MPI is an mpi_error with MPI's text on the ranks that MPI tells it to. It works on a duplicate of `comm`, and so
-/// meets no message of the caller's.
+/// changed: that rank throws it on, the others throw mpi_error. Such is std::invalid_argument where two indices of its
+/// plan are equal and their bytes are not, or the other way round. All ranks alike throw std::invalid_argument for an
+/// inter-communicator, for options or a policy's choices that differ between ranks, and for `check_replicas` of items
+/// without `append_data`; std::length_error for 2^32 - 1 items or more on all ranks together; with a policy
+/// std::overflow_error for 2^64 bytes or more in a plan; and conflict_error. An error of MPI is an mpi_error with MPI's
+/// text, on the ranks that MPI reports it to. The call uses a duplicate of `comm`, and meets no message of the caller's.
 /// A plan that is moved in is moved out last: if moving it throws, as a std::deque of items may, it is changed by then.
 template <class Plan, std::convertible_to<MPI_Comm> Communicator>
 [[nodiscard]] std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, const Communicator& comm,
@@ -101,7 +90,8 @@ template <class Plan, std::convertible_to<MPI_Comm> Communicator>
 
 // ============================================================================================= the machinery
 //
-// In this order: numbers, keys and data as bytes; the communicator; what travels; the owner of keys; a rank's own plan.
+// No rank may wait for one that has thrown. So the collective calls depend on nothing but what the ranks agree on at the
+// start (see `agree`), and what is thrown between two of them is reported by the next (see `together`).
 
 namespace detail {
 
@@ -118,56 +108,47 @@ inline void append_bytes(std::string& bytes, std::string_view value) {
   bytes += value;
 }
 
-// Ranks that share an index are mostly evenly spaced: they travel as runs of a first rank, a step and a count.
+// Ranks that share an index are mostly evenly spaced: equal gaps travel as one, and how many there are.
 inline void append_ranks(std::string& bytes, std::span<const std::uint32_t> ranks) {
   detail::append_number(bytes, ranks.size());
-  while (!ranks.empty()) {
-    const std::uint32_t step = ranks.size() > 1 ? ranks[1] - ranks[0] : 0;
-    std::size_t count = 1;
-    while (count != ranks.size() && ranks[count] - ranks[count - 1] == step) ++count;
-    detail::append_number(bytes, ranks.front());
-    detail::append_number(bytes, step);
-    detail::append_number(bytes, count);
-    ranks = ranks.subspan(count);
+  std::uint32_t before = 0;
+  for (std::size_t i = 0, end = 0; i != ranks.size(); i = end) {
+    const std::uint32_t gap = ranks[i] - before;
+    for (; end != ranks.size() && ranks[end] - before == gap; ++end) before = ranks[end];
+    detail::append_number(bytes, gap);
+    detail::append_number(bytes, end - i);
   }
 }
 
 // Reads what was appended, in the same order.
-class reader {
+class byte_reader {
  public:
-  explicit reader(std::string_view bytes) : left_(bytes) {}
+  explicit byte_reader(std::string_view bytes) : left_(bytes) {}
 
-  [[nodiscard]] bool empty() const { return left_.empty(); }
-
-  unsigned char byte() {
-    const char next = left_.front();
-    left_.remove_prefix(1);
-    return static_cast<unsigned char>(next);
-  }
+  [[nodiscard]] std::string_view left() const { return left_; }
   std::uint64_t number() {
     std::uint64_t value = 0;
     for (int shift = 0;; shift += 7) {
-      const unsigned char next = byte();
+      const auto next = static_cast<unsigned char>(left_.front());
+      left_.remove_prefix(1);
       value |= static_cast<std::uint64_t>(next & 0x7F) << shift;
       if (next < 0x80) return value;
     }
   }
   std::uint32_t small_number() { return static_cast<std::uint32_t>(number()); }
 
-  std::string_view bytes() {
-    const std::uint64_t size = number();
-    const std::string_view value = left_.substr(0, size);
-    left_.remove_prefix(size);
+  std::string_view bytes(std::uint64_t size) {
+    const std::string_view value = left_.substr(0, static_cast<std::size_t>(size));
+    left_.remove_prefix(value.size());
     return value;
   }
-  std::string_view rest() { return std::exchange(left_, {}); }
 
   std::vector<std::uint32_t> ranks() {
-    std::vector<std::uint32_t> result(number());
-    for (std::size_t i = 0; i != result.size();) {
-      std::uint32_t rank = small_number();
-      const std::uint32_t step = small_number();
-      for (std::uint64_t count = number(); count != 0; --count, rank += step) result[i++] = rank;
+    std::vector<std::uint32_t> result(static_cast<std::size_t>(number()));
+    std::uint32_t rank = 0;
+    for (auto at = result.begin(); at != result.end();) {
+      const std::uint32_t gap = small_number();
+      for (std::uint64_t count = number(); count != 0; --count) *at++ = rank += gap;
     }
     return result;
   }
@@ -193,142 +174,102 @@ constexpr int choose_by(std::uint64_t hash, int count) {
 
 // ---------------------------------------------------------------------------------------- keys and data as bytes
 
-template <class Value>
-concept told_by_bytes = std::has_unique_object_representations_v<Value> && std::is_trivially_copyable_v<Value> &&
-                        !std::is_pointer_v<Value>;  // an address means nothing on another rank
-
-template <class Value>
-concept text = std::convertible_to<const Value&, std::string_view> && !std::is_pointer_v<Value>;
-
-template <class Value>
-consteval bool travels();
-
-template <class Index>
-concept like_metadata_index = requires(const Index& index) {
-  { index.fqn } -> std::convertible_to<std::string_view>;
-  { index.offset } -> optional_like;
-  requires detail::travels<std::remove_cvref_t<decltype(index.offset)>>();
+struct append_key_question : question_to<write_item_traits> {
+  static constexpr auto call(auto& on, auto&... of) -> decltype(on.append_key(of...), true) {
+    return on.append_key(of...), true;
+  }
+  static constexpr auto member(auto& of) -> decltype((of.append_key)) { return (of.append_key); }
+};
+struct append_data_question : question_to<write_item_traits> {
+  static constexpr auto call(auto& on, auto&... of) -> decltype(on.append_data(of...), true) {
+    return on.append_data(of...), true;
+  }
+  static constexpr auto member(auto& of) -> decltype((of.append_data)) { return (of.append_data); }
 };
 
-// What is equal if its parts are, in their order. (That of a hash table says nothing.)
 template <class Value>
-concept equal_by_parts = has_parts<Value> && !requires { typename Value::hasher; } &&
-                         !requires(const Value& value) { value.valueless_by_exception(); };
+concept appends_key = requires(const Value& value, std::string& bytes) { append_key_question::call(value, bytes); };
 
-// Whether bytes for it are ready-made.
+template <class Value>
+concept number = std::is_enum_v<Value> || (std::is_integral_v<Value> && sizeof(Value) <= 8);
+template <class Value>
+concept text = std::same_as<Value, std::string> || std::same_as<Value, std::string_view>;
+template <class Value>
+concept standard_optional = requires { requires std::same_as<Value, std::optional<typename Value::value_type>>; };
+
+// Whether it travels: what `==` compares of it is known.
 template <class Value>
 consteval bool travels() {
-  if constexpr (text<Value> || like_metadata_index<Value>) return true;
-  else if constexpr (equal_by_parts<Value>)
+  if constexpr (appends_key<Value> || number<Value> || text<Value>) return true;
+  else if constexpr (requires(Value& value, std::string& bytes) { append_key_question::call(value, bytes); })
+    return false;  // it lacks `const`
+  else if constexpr (has_parts<Value> && (standard_optional<Value> || !whole_index<Value>))
     return detail::all_parts<Value>([]<class Part>(type_list<Part>) { return detail::travels<Part>(); });
-  else return !has_parts<Value> && told_by_bytes<Value>;
+  else return false;
 }
 
-// Tells where it ends: so the bytes of several values are equal if these are, one by one.
+// The bytes show where they end, so that the bytes of several values are equal if the values are, one by one.
 template <class Value>
 void append_value(std::string& bytes, const Value& value) {
-  if constexpr (text<Value>) {
+  if constexpr (appends_key<Value>) {
+    std::string key;
+    append_key_question::call(value, key);
+    detail::append_bytes(bytes, key);
+  } else if constexpr (number<Value>) {
+    detail::append_number(bytes, static_cast<std::uint64_t>(value));
+  } else if constexpr (text<Value>) {
     detail::append_bytes(bytes, value);
-  } else if constexpr (like_metadata_index<Value>) {
-    detail::append_value(bytes, value.offset);
-    detail::append_bytes(bytes, value.fqn);
-  } else if constexpr (equal_by_parts<Value>) {
+  } else {
     if constexpr (optional_like<Value>) detail::append_number(bytes, value.has_value() ? 1 : 0);
     else if constexpr (std::ranges::forward_range<const Value>) detail::append_number(bytes, detail::count_of(value));
     detail::for_each_part(value, [&](const auto& part) { detail::append_value(bytes, part); });
-  } else if constexpr (std::is_integral_v<Value> && sizeof(Value) <= sizeof(std::uint64_t)) {
-    detail::append_number(bytes, static_cast<std::uint64_t>(value));
-  } else {
-    bytes.append(reinterpret_cast<const char*>(std::addressof(value)), sizeof value);
   }
 }
 
-// What bytes are made of: a map's entry leaves that to its value.
-template <class Item>
-constexpr const auto& described(const Item& item) {
-  if constexpr (map_entry<const Item>) return access::target(item.second);
-  else return item;
-}
-template <class Item>
-using described_by = std::remove_cvref_t<decltype(detail::described(std::declval<const Item&>()))>;
-
-template <class Item, class Index = index_of<Item>>
-concept appends_key = requires(const Index& index, std::string& bytes) {
-  write_item_traits<described_by<Item>>::append_key(index, bytes);
+template <class Reader>
+concept has_key_by_trait = requires(const typename Reader::index_type& index, std::string& bytes) {
+  append_key_question::call(Reader::template trait<append_key_question>, index, bytes);
 };
+template <class Reader>
+concept has_own_key = !Reader::template has_trait<append_key_question> && !Reader::template has_trait<hash_question> &&
+                      !Reader::template has_trait<equal_question> && detail::travels<typename Reader::index_type>();
 
-template <class Item, class Index = index_of<Item>>
-concept compares_its_own_way = requires(const Index& index) { write_item_traits<Item>::hash(index); } ||
-                               requires(const Index& index) { write_item_traits<Item>::equal(index, index); };
-
-template <class Item>
-void append_key(const index_of<Item>& index, std::string& bytes) {
-  if constexpr (appends_key<Item>) write_item_traits<described_by<Item>>::append_key(index, bytes);
+template <class Reader>
+void append_key(const typename Reader::index_type& index, std::string& bytes) {
+  if constexpr (has_key_by_trait<Reader>)
+    append_key_question::call(Reader::template trait<append_key_question>, index, bytes);
+  else if constexpr (appends_key<typename Reader::index_type>) append_key_question::call(index, bytes);
   else detail::append_value(bytes, index);
 }
 
-// What of a tensor is compared.
-template <class Tensor, class Properties>
-auto parts_of_tensor(const Tensor& of, const Properties& has)
-    -> decltype(std::tie(of.chunk.offsets, of.chunk.sizes, of.size, has.dtype, has.layout, has.requires_grad,
-                         has.memory_format, has.pin_memory)) {
-  return {of.chunk.offsets, of.chunk.sizes,    of.size,           has.dtype,
-          has.layout,       has.requires_grad, has.memory_format, has.pin_memory};
-}
+template <class Reader>
+constexpr bool has_data =
+    !std::is_void_v<answer_to<append_data_question, Reader::is_entry, const typename Reader::entry, std::string>>;
 
-template <class Item>
-concept like_write_item = requires(const Item& item) {
-  requires detail::travels<std::remove_cvref_t<decltype(item.type)>>();
-  requires detail::travels<std::remove_cvref_t<decltype(item.bytes_io_data->nbytes)>>();
-  requires detail::travels<decltype(detail::parts_of_tensor(*item.tensor_data, item.tensor_data->properties))>();
-};
-
-template <class Item>
-concept appends_data =
-    requires(const Item& item, std::string& bytes) { write_item_traits<Item>::append_data(item, bytes); };
-
-// (Where the trait has another idea of the same data, bytes are not ready-made.)
-template <class Item>
-concept has_data = appends_data<Item> || (!requires(const Item& item) {
-                     write_item_traits<Item>::same_data(item, item);
-                   } && (like_write_item<Item> || told_by_bytes<Item>));
-
-template <class Item>
-void append_data(const Item& item, std::string& bytes) {
-  if constexpr (appends_data<Item>) {
-    write_item_traits<Item>::append_data(item, bytes);
-  } else if constexpr (like_write_item<Item>) {
-    detail::append_value(bytes, item.type);
-    detail::append_value(bytes, static_cast<bool>(item.bytes_io_data));
-    if (item.bytes_io_data) detail::append_value(bytes, item.bytes_io_data->nbytes);
-    if (item.tensor_data)
-      detail::append_value(bytes, detail::parts_of_tensor(*item.tensor_data, item.tensor_data->properties));
-  } else if constexpr (told_by_bytes<Item>) {
-    detail::append_value(bytes, item);
-  }
-}
-
-template <class Plan, bool Copies>
+template <class Plan, bool copies>
 consteval bool check_sendable() {
-  if constexpr (detail::check_returnable<std::vector<Plan>, Copies>()) {
-    using item = item_of<Plan>;
-    constexpr bool has_key = appends_key<item> || (!compares_its_own_way<item> && detail::travels<index_of<item>>());
-    static_assert(has_key,
-                  "dcp: the index of a write item cannot travel between ranks: specialise dcp::write_item_traits<Item> "
-                  "with `static void append_key(const Index&, std::string& bytes)`, which appends bytes that are equal "
-                  "where indices are equal, as a trait's `hash` and `equal` compare them on one rank alone");
-    return has_key;
-  }
+  using reader = reader_of<std::vector<Plan>>;
+  if constexpr (!detail::check_returnable<std::vector<Plan>, copies>()) return false;
+  else if constexpr (!has_key_by_trait<reader> && !has_own_key<reader>)
+    static_assert(
+        never<Plan>,
+        "dcp: the index of a write item cannot travel between ranks: give it, or the part of it that cannot, a "
+        "member function `void append_key(std::string& bytes) const`, or write_item_traits<Item> a `static "
+        "void append_key(const Index&, std::string& bytes)`, as a trait with a `hash` needs");
+  else if constexpr (reader::template is_near_miss<append_data_question, std::string>)
+    static_assert(never<Plan>,
+                  "dcp: append_data cannot be called: as a member function it has to be const and to take "
+                  "`std::string& bytes`; that of write_item_traits takes `const Item&, std::string& bytes`");
+  else return true;
   return false;
 }
 
 // ------------------------------------------------------------------------------------------------ the communicator
 
-// What tests change.
-struct tuning {
+struct tuning {                    // for tests
   std::size_t piece = 256 * 1024;  // the most bytes in a message; more are sent in pieces
   int few = 64;                    // that many ranks do not share with neighbours first
-  int hash_bytes = 4;              // that neighbours compare before they compare keys
+  std::size_t hash_bytes = 4;      // that neighbours compare before they compare keys
 };
 
 // Bytes for, or from, some of the ranks.
@@ -355,8 +296,7 @@ class communicator {
   [[nodiscard]] int size() const { return size_; }
 
   // Does a rank's own work. If it fails on one rank, this throws on all.
-  template <class Work>
-  void together(const Work& work) {
+  void together(const auto& work) {
     if (!failure_) attempt(work);
     std::uint64_t lowest[] = {static_cast<std::uint64_t>(failure_ ? rank_ : size_)};
     reduce(lowest, MPI_MIN);
@@ -367,12 +307,11 @@ class communicator {
     detail::raise(mpi_error(failed, "dcp: rank " + std::to_string(failed) + " failed: " + failure_text_));
   }
 
-  // Sends the messages that `make` returns, and returns those that came. A rank need not know who sends to it: to know
-  // all sizes beforehand, as MPI_Alltoallv wants it, takes a number from each rank to each, soon more bytes than the
-  // keys. A rank whose messages have all been taken enters a barrier, and takes messages until all have entered.
-  // (Hoefler, Siebert, Lumsdaine: Scalable communication protocols for dynamic sparse data exchange, 2010.)
-  template <class Make>
-  messages exchange(const Make& make) {
+  // Sends the messages that `make` returns, and returns those that came. No rank need know who sends to it: to know all
+  // sizes beforehand, as MPI_Alltoallv does, takes a number from each rank to each, soon more bytes than the keys. A rank
+  // whose messages have all been taken enters a barrier, and takes messages until all have entered. (Hoefler, Siebert,
+  // Lumsdaine: Scalable communication protocols for dynamic sparse data exchange, 2010.)
+  messages exchange(const auto& make) {
     messages outgoing;
     messages incoming;
     std::vector<MPI_Request> sends;
@@ -414,8 +353,7 @@ class communicator {
   }
 
   // The bytes that `make` returns, of every rank.
-  template <class Make>
-  messages gather_all(const Make& make) {
+  messages gather_all(const auto& make) {
     return exchange([&] {
       const std::string own = make();
       messages out;
@@ -430,13 +368,6 @@ class communicator {
     check(MPI_Allreduce(MPI_IN_PLACE, values.data(), count, MPI_UINT64_T, operation, comm_), "MPI_Allreduce");
   }
 
-  // Whether all ranks have the same value.
-  bool agree_on(std::uint64_t value) {
-    std::uint64_t ends[] = {value, ~value};
-    reduce(ends, MPI_MIN);
-    return ends[0] == ~ends[1];
-  }
-
  private:
   void check(int code, const char* function) const {
     if (code == MPI_SUCCESS) return;
@@ -446,8 +377,7 @@ class communicator {
     detail::raise(mpi_error(rank_, std::string("dcp: ") + function + ": " + text));
   }
 
-  template <class Work>
-  void attempt(const Work& work) {
+  void attempt(const auto& work) {
 #if defined(__cpp_exceptions)
     try {
       work();
@@ -473,214 +403,211 @@ class communicator {
 
 // ------------------------------------------------------------------------------------- what travels of an item
 
-// What is read of an item's record, such that find_duplicates takes it for an item.
+// An item as it travels, such that find_duplicates takes it for an item. It refers to the message.
 struct sent_item {
-  std::string_view record = {};                    // all of it
-  std::string_view index = {};                     // the bytes of the key
-  std::string_view data = {};                      // for check_replicas
-  std::optional<std::uint64_t> storage_size = {};  // for `keep::first` no other than 0
-  std::uint32_t position = 0;                      // in its plan
+  std::string_view record = {};  // all that is in the message
+  std::string_view index = {};   // the bytes of the key
+  bool writes_nothing = false;
+  // For a policy, and for check_replicas:
+  std::uint32_t position = 0;  // in its plan
+  std::uint64_t bytes = 0;
+  std::string_view data = {};
 };
+using sent_plan = std::vector<sent_item>;
 
-struct sent_plan {
-  int rank = 0;
-  std::vector<sent_item> items = {};
-};
-
-// What is in a record beside the key: as little as does.
-struct record_form {
-  bool sizes = false;   // whether the item writes something …
-  bool counts = false;  // … and how much, for a policy
-  bool data = false;
-
-  // (The data is appended next.)
-  template <class Item>
-  void append(std::string& record, std::uint32_t position, const Item& item, std::string_view key) const {
-    if (counts || data) detail::append_number(record, position);
-    if (sizes) {
-      const std::uint64_t bytes = counts ? access::bytes(item).value_or(0) : 0;
-      detail::append_number(record, access::writes_nothing(item) ? 0 : bytes != 0 ? 2 : 1);
-      if (bytes != 0) detail::append_number(record, bytes);
+inline sent_plan read_plan(std::string_view message, bool in_detail) {
+  sent_plan items;
+  for (byte_reader in(message); !in.left().empty();) {
+    sent_item& item = items.emplace_back();
+    const std::string_view from = in.left();
+    const std::uint64_t size_and_empty = in.number();
+    item.writes_nothing = size_and_empty % 2 != 0;
+    item.index = in.bytes(size_and_empty / 2);
+    if (in_detail) {
+      item.position = in.small_number();
+      item.bytes = in.number();
+      item.data = in.bytes(in.number());
     }
-    if (data) detail::append_number(record, key.size());
-    record += key;
+    item.record = from.substr(0, from.size() - in.left().size());
   }
+  return items;
+}
 
-  [[nodiscard]] sent_plan read(int rank, std::string_view message) const {
-    sent_plan plan{rank};
-    for (reader in(message); !in.empty();) {
-      sent_item& item = plan.items.emplace_back();
-      item.record = in.bytes();
-      reader record(item.record);
-      if (counts || data) item.position = record.small_number();
-      if (sizes)
-        if (const unsigned kind = record.byte(); kind != 1) item.storage_size = kind == 0 ? 0 : record.number();
-      item.index = data ? record.bytes() : record.rest();
-      item.data = record.rest();
-    }
-    return plan;
-  }
-  [[nodiscard]] std::vector<sent_plan> read(const messages& received) const {
-    std::vector<sent_plan> plans;
-    for (const auto& [rank, message] : received) plans.push_back(read(rank, message));
-    return plans;
-  }
-};
+// The plans of all ranks, as far as they have come.
+inline std::vector<sent_plan> read_plans(const messages& received, int ranks, bool in_detail) {
+  std::vector<sent_plan> plans(static_cast<std::size_t>(ranks));
+  for (const auto& [rank, message] : received)
+    plans[static_cast<std::size_t>(rank)] = detail::read_plan(message, in_detail);
+  return plans;
+}
+
+inline std::map<int, byte_reader> readers(const messages& received) { return {received.begin(), received.end()}; }
 
 // ------------------------------------------------------------------------------------------- the owner of keys
 
-// What an owner answers of an item.
-enum class answer : unsigned char { stays, redundant, conflicts };  // the latter with the item that would be written
+// What an owner answers of an item. If it conflicts, the place of the kept item comes next.
+enum class answer { kept, redundant, conflicts };
 
-// Decides for the keys that all ranks have sent to this one.
-class key_owner {
- public:
-  key_owner(messages received, const record_form& form)
-      : received_(std::move(received)), plans_(form.read(received_)), items_(plans_), search_(items_, true) {}
-  key_owner& operator=(key_owner&&) = delete;  // nor is it copied or moved: its members refer to each other
+void for_each_item(const std::vector<sent_plan>& plans, const duplicates& found, const auto& visit) {
+  for (item_place place; place.plan != plans.size(); ++place.plan)
+    for (place.position = 0; place.position != plans[place.plan].size(); ++place.position)
+      visit(place, found.kept_item(place.plan, place.position));
+}
 
-  // As one machine does by keep::first.
-  void keep_first() {
-    if (search_.keeps_empty()) detail::choose_keepers(items_, search_, {});
-  }
-
-  // Of each index that several ranks have, in order: where it first occurs, its bytes and its holders. The bytes of all
-  // others are added to what the rank has alone, in two halves: no sum of halves is too large for 64 bits.
-  [[nodiscard]] std::string shared(std::vector<std::uint64_t>& own_bytes) const {
-    const holder_lists holders(items_, search_);
-    std::string records;
-    std::vector<std::uint32_t> ranks;
-    for (std::size_t number = 0; number != search_.distinct(); ++number) {
-      ranks.clear();
-      for (const std::uint32_t plan : holders.of(number))
-        ranks.push_back(static_cast<std::uint32_t>(plans_[plan].rank));
-      const std::uint64_t bytes = holders.bytes(number);
-      if (ranks.size() == 1) {
-        own_bytes[2 * std::size_t{ranks[0]}] += bytes & ~std::uint32_t{0};
-        own_bytes[2 * std::size_t{ranks[0]} + 1] += bytes >> 32;
-        continue;
-      }
-      const duplicate& first = search_.writer(number);
-      const std::uint64_t position = items_.item(first.keeper, first.position).position;
-      detail::append_number(records, static_cast<std::uint64_t>(plans_[first.keeper].rank) << 32 | position);
-      detail::append_number(records, bytes);
-      detail::append_ranks(records, ranks);
-    }
-    return records;
-  }
-
-  // The ranks that write what `shared` has told, in the same order.
-  void keep(const std::vector<std::uint32_t>& ranks) {
+// Of each shared index, in the order in which they first occur: where it does, its bytes, its holders, and the position
+// of the item that `keep::first` keeps. The bytes of each other index are added to `own_bytes` of its rank: their lower
+// 32 bits and their upper ones, so that no sum is too large for 64.
+inline std::string records_of_shared(const std::vector<sent_plan>& plans, std::vector<std::uint64_t>& own_bytes) {
+  shared_indices shared(0);
+  const auto keep_first = [&](const shared_indices& all) {
     std::vector<std::uint32_t> keepers;
-    for (const std::uint32_t rank : ranks) {
-      const auto plan = std::lower_bound(plans_.begin(), plans_.end(), static_cast<int>(rank),
-                                         [](const sent_plan& each, int wanted) { return each.rank < wanted; });
-      keepers.push_back(static_cast<std::uint32_t>(plan - plans_.begin()));
-    }
-    detail::choose_keepers(items_, search_, [&](const shared_indices&) { return keepers; });
-  }
+    for (std::size_t i = 0; i != all.size(); ++i) keepers.push_back(all.first(i).plan);
+    shared = all;
+    return keepers;
+  };
+  const duplicates found = dcp::find_duplicates(plans, {.keep = keep_first});
+  std::string records;
+  std::size_t next = 0;  // the shared index that has not occurred yet
+  detail::for_each_item(plans, found, [&](item_place place, item_place kept) {
+    const sent_item& writer = plans[kept.plan][kept.position];
+    const bool occurs_first = next != shared.size() && kept == shared.first(next);
+    const std::uint64_t times = std::uint64_t{place == kept} - std::uint64_t{occurs_first};  // in all 1; if shared, 0
+    own_bytes[2 * std::size_t{kept.plan}] += times * (writer.bytes & ~std::uint32_t{0});
+    own_bytes[2 * std::size_t{kept.plan} + 1] += times * (writer.bytes >> 32);
+    if (!occurs_first) return;
+    detail::append_number(records, std::uint64_t{place.plan} << 32 | plans[place.plan][place.position].position);
+    detail::append_number(records, writer.bytes);
+    detail::append_ranks(records, shared.holders(next++));
+    detail::append_number(records, writer.position);
+  });
+  return records;
+}
 
-  // For each item in order.
-  [[nodiscard]] messages answers() const {
-    messages told;
-    search_.for_each_item([&](std::uint32_t plan, std::uint32_t position, std::uint32_t number) {
-      const duplicate& writer = search_.writer(number);
-      const sent_item& written = items_.item(writer.keeper, writer.position);
-      const bool conflicts = items_.item(plan, position).data != written.data;
-      const bool stays = search_.is_writer(plan, position, number);
-      std::string& bytes = told[plans_[plan].rank];
-      bytes += static_cast<char>(stays ? answer::stays : conflicts ? answer::conflicts : answer::redundant);
-      if (!conflicts) return;
-      detail::append_number(bytes, static_cast<std::uint64_t>(plans_[writer.keeper].rank));
-      detail::append_number(bytes, written.position);
-    });
-    return told;
-  }
-
- private:
-  messages received_;  // what the items are views of
-  std::vector<sent_plan> plans_;
-  planned_items<std::vector<sent_plan>> items_;
-  duplicate_search<planned_items<std::vector<sent_plan>>> search_;
-};
+// For the items of each rank, in order.
+inline messages answers_to(const std::vector<sent_plan>& plans, const keep_policy& keep) {
+  messages answers;
+  const duplicates found = dcp::find_duplicates(plans, {.keep = keep});
+  detail::for_each_item(plans, found, [&](item_place place, item_place kept) {
+    const sent_item& item = plans[place.plan][place.position];
+    const sent_item& writer = plans[kept.plan][kept.position];
+    const bool conflicts = !item.writes_nothing && item.data != writer.data;
+    std::string& bytes = answers[static_cast<int>(place.plan)];
+    const answer what = conflicts ? answer::conflicts : place == kept ? answer::kept : answer::redundant;
+    detail::append_number(bytes, static_cast<std::uint64_t>(what));
+    if (!conflicts) return;
+    detail::append_number(bytes, kept.plan);
+    detail::append_number(bytes, writer.position);
+  });
+  return answers;
+}
 
 // ------------------------------------------------------------------------------------------- a rank's own plan
 
-// Finds which items of this rank's plan are redundant. All up to `redundant` is collective.
+// Finds which items of this rank's plan are redundant.
 template <class Plan>
 class plan_of_rank {
  public:
-  plan_of_rank(communicator& ranks, const Plan& plan, const options& settings)
-      : ranks_(ranks),
-        settings_(settings),
-        form_{.sizes = tells_bytes<item_type>,
-              .counts = static_cast<bool>(settings.keep),
-              .data = settings.check_replicas} {
-    ranks.together([&] { read(plan); });
+  plan_of_rank(communicator& ranks, const options& settings)
+      : ranks_(ranks), settings_(settings), in_detail_(settings.keep || settings.check_replicas) {}
+
+  // Writes the records of all items. Not collective.
+  void read(const Plan& plan) {
+    std::span<const Plan, 1> plans(std::addressof(plan), 1);
+    is_redundant_.resize(items_.emplace(plans).size());
+    std::string key;
+    std::string data;
+    for (item_place place; place.position != items_->size(); ++place.position) {
+      const auto& item = items_->item(place);
+      key.clear();
+      detail::append_key<reader_type>(reader_type::index(item), key);
+      const unsigned empty = reader_type::is_empty(item) ? 1 : 0;
+      hashes_.push_back(detail::hash_of(key) ^ empty);  // neighbours compare an empty item with its like alone
+      detail::append_number(bytes_, std::uint64_t{key.size()} * 2 + empty);
+      bytes_ += key;
+      if (!in_detail_) continue;
+      detail::append_number(bytes_, place.position);
+      detail::append_number(bytes_, settings_.keep ? items_->bytes(place) : 0);
+      data.clear();
+      if constexpr (has_data<reader_type>)
+        if (settings_.check_replicas) detail::ask<append_data_question, reader_type::is_entry>(item, data);
+      detail::append_bytes(bytes_, data);
+    }
+    sent_ = detail::read_plan(bytes_, in_detail_);
+    if (dcp::find_duplicates(plans) != dcp::find_duplicates(std::span<const sent_plan, 1>(&sent_, 1)))
+      detail::raise(
+          std::invalid_argument("dcp: append_key makes one key of indices that differ, or two of equal ones"));
   }
 
-  // Drops what a neighbour of a lower rank has. Neighbours are blocks of ranks, as many as there are blocks: so of a
-  // key that all have, few come to a neighbour that looks after it, and few to its owner.
-  void share_with_neighbours(int hash_bytes) {
+  // Finds items that a neighbour of a lower rank has too, so that its owner is asked about an index by one rank of each
+  // block, instead of by all. Blocks are of neighbouring ranks, and about as many as there are ranks in a block. Say the
+  // ranks 4 and 6 of the block 4 to 7 have an index, and its hash chooses rank 5 to compare:
+  //
+  //     4 and 6 -> 5   4 bytes of the hash
+  //     5 -> 4 and 6   how many ranks ahead the next is that has sent the same: 2 and 0, which is none
+  //     4 -> 6         the record; rank 6 finds it in its plan, so its item is redundant
+  //     4 -> owner     the record, later; rank 6 does not ask
+  //
+  // Hashes may be alike where keys differ; then rank 6 does not find the record, and asks as well. A record also says
+  // whether the item is empty, and only like items are compared: so an item that is redundant here is for all ranks.
+  void share_with_neighbours(std::size_t hash_bytes) {
     int block = 1;
     while (block * block < ranks_.size()) ++block;
     const int first = ranks_.rank() / block * block;
     const int count = (std::min)(block, ranks_.size() - first);
-    const auto asks = [&](std::uint32_t position) { return first + detail::choose_by(hashes_[position], count); };
+    const auto comparer = [&](std::size_t position) { return first + detail::choose_by(hashes_[position], count); };
 
-    // A part of the hash goes to the neighbour that looks after it. That one tells who has it next, so that …
     const messages parts = ranks_.exchange([&] {
       messages out;
-      for (const std::uint32_t position : open_)
-        for (int i = 0; i != hash_bytes; ++i)
-          out[asks(position)] += static_cast<char>(hashes_[position] >> 8 * i & 0xFF);
+      for (std::size_t position = 0; position != sent_.size(); ++position)
+        for (std::size_t i = 0; i != hash_bytes; ++i)
+          out[comparer(position)] += static_cast<char>(hashes_[position] >> 8 * i & 0xFF);
       return out;
     });
     const messages nexts = ranks_.exchange([&] { return next_of_each(parts, hash_bytes); });
-
-    // … the whole record goes from each to the next, which finds it in its plan or, if only the hashes are alike, does
-    // not. As one that writes nothing is no record of one that does, what goes is redundant for all ranks.
     const messages records = ranks_.exchange([&] {
       messages out;
-      std::map<int, reader> from = readers(nexts);
-      for (const std::uint32_t position : open_)
-        if (const auto ahead = static_cast<int>(from.at(asks(position)).number()); ahead != 0)
-          detail::append_bytes(out[ranks_.rank() + ahead], items_[position].record);
+      std::map<int, byte_reader> from = detail::readers(nexts);
+      for (std::size_t position = 0; position != sent_.size(); ++position)
+        if (const auto ahead = static_cast<int>(from.at(comparer(position)).number()); ahead != 0)
+          out[ranks_.rank() + ahead] += sent_[position].record;
       return out;
     });
     ranks_.together([&] {
-      std::vector<sent_plan> plans = record_form{}.read(records);
-      plans.push_back(record_form{}.read(ranks_.rank(), bytes_));
+      std::vector<sent_plan> plans = detail::read_plans(records, ranks_.rank(), in_detail_);
+      plans.push_back(sent_);
+      for (sent_plan& plan : plans)
+        for (sent_item& item : plan) item.index = item.record;
       const duplicates found = dcp::find_duplicates(plans);
-      for (const duplicate& each : found.in(plans.size() - 1)) is_redundant_[each.position] = true;
-      std::erase_if(open_, [&](std::uint32_t position) { return is_redundant_[position]; });
+      for (const duplicate each : found.in(plans.size() - 1)) is_redundant_[each.position] = true;
     });
   }
 
-  // Asks the owners of the keys.
-  void ask_owners() {
-    messages keys = ranks_.exchange([&] {
+  // Asks the owners of the keys. `bytes_known`: what a policy is told.
+  void ask_owners(bool bytes_known) {
+    const messages keys = ranks_.exchange([&] {
       messages out;
-      for (const std::uint32_t position : open_) detail::append_bytes(out[owner(position)], items_[position].record);
+      for_each_open([&](std::uint32_t position) { out[owner(position)] += sent_[position].record; });
       return out;
     });
-    std::optional<key_owner> owned;
+    std::vector<sent_plan> plans;  // of all ranks, as far as this one owns their keys
+    ranks_.together([&] { plans = detail::read_plans(keys, ranks_.size(), in_detail_); });
     std::vector<std::uint32_t> keepers;
-    if (settings_.keep) {
-      std::vector<std::uint64_t> own_bytes;
-      const messages records = ranks_.gather_all([&] {
-        own_bytes.resize(2 * static_cast<std::size_t>(ranks_.size()));
-        return owned.emplace(std::move(keys), form_).shared(own_bytes);
-      });
-      ranks_.reduce(own_bytes, MPI_SUM);
-      keepers = choose(records, own_bytes);
-    }
+    if (settings_.keep) keepers = choose_keepers(plans, bytes_known);
     const messages answers = ranks_.exchange([&] {
-      if (owned) owned->keep(keepers);
-      else owned.emplace(std::move(keys), form_).keep_first();
-      return owned->answers();
+      const auto chosen = [&](const shared_indices&) { return keepers; };
+      return detail::answers_to(plans, settings_.keep ? keep_policy(chosen) : keep::first);
     });
-    ranks_.together([&] { read_answers(answers); });
+    ranks_.together([&] {
+      std::map<int, byte_reader> from = detail::readers(answers);
+      for_each_open([&](std::uint32_t position) {
+        byte_reader& in = from.at(owner(position));
+        const auto what = static_cast<answer>(in.number());
+        is_redundant_[position] = what != answer::kept;
+        if (what != answer::conflicts) return;
+        conflicts_.push_back(
+            {{}, static_cast<std::size_t>(ranks_.rank()), position, in.small_number(), in.small_number()});
+      });
+    });
   }
 
   // Throws the same on every rank, if any has a conflict.
@@ -690,82 +617,63 @@ class plan_of_rank {
     ranks_.reduce(count, MPI_SUM);
     if (count[0] == 0) return;
     const messages all = ranks_.gather_all([&] {
-      if (conflicts_.size() > most_listed) conflicts_.resize(most_listed);
       std::string bytes;
-      for (const duplicate& each : conflicts_) {
-        std::string text;
-        detail::append_index(text, plan_->index(0, each.position), each.position);
-        detail::append_bytes(bytes, text);
+      conflicts_.resize((std::min)(conflicts_.size(), most_listed));
+      for (conflict& each : conflicts_) {
+        detail::append_index(each.index, items_->index({0, static_cast<std::uint32_t>(each.position)}), each.position);
+        detail::append_bytes(bytes, each.index);
         for (const auto number : {each.position, each.keeper, each.keeper_position})
           detail::append_number(bytes, number);
       }
       return bytes;
     });
     ranks_.together([&] {
-      std::vector<conflict> conflicts;
-      for (auto& [rank, in] : readers(all))
-        while (!in.empty() && conflicts.size() != most_listed)
-          conflicts.push_back({std::string(in.bytes()), static_cast<std::size_t>(rank), in.small_number(),
-                               in.small_number(), in.small_number()});
-      detail::raise(conflict_error(count[0], std::move(conflicts)));
+      conflicts_.clear();
+      for (auto& [rank, in] : detail::readers(all))
+        while (!in.left().empty() && conflicts_.size() != most_listed)
+          conflicts_.push_back({std::string(in.bytes(in.number())), static_cast<std::size_t>(rank), in.small_number(),
+                                in.small_number(), in.small_number()});
+      detail::raise(conflict_error(static_cast<std::size_t>(count[0]), std::move(conflicts_)));
     });
   }
 
-  [[nodiscard]] std::span<const duplicate> redundant() const { return redundant_; }
+  [[nodiscard]] bool is_redundant(std::uint32_t position) const { return is_redundant_[position]; }
 
-  // As one machine has it for plans of which only this one loses something.
+  // As one machine has it for plans of which only this one has redundant items. Empty if it has none.
   [[nodiscard]] std::string removal_message() const {
+    std::vector<duplicate> redundant;
+    for (std::uint32_t position = 0; position != is_redundant_.size(); ++position)
+      if (is_redundant_[position]) redundant.push_back({position});
+    if (redundant.empty()) return {};
     std::string text = "Duplicate keys to remove: {";
-    std::size_t left = redundant_.size();
-    const auto index_at = [&](std::uint32_t position) -> decltype(auto) { return plan_->index(0, position); };
-    detail::append_removed(text, static_cast<std::size_t>(ranks_.rank()), redundant_, index_at,
-                           settings_.log.max_message(), left);
+    std::size_t left = redundant.size();
+    const auto index_at = [&](std::uint32_t position) -> decltype(auto) { return items_->index({0, position}); };
+    detail::append_removed(text, static_cast<std::size_t>(ranks_.rank()), redundant, index_at, settings_.max_message,
+                           left);
     return text += '}';
   }
 
  private:
-  using item_type = item_of<Plan>;
-  using one_plan = std::span<const Plan, 1>;
+  using plan_items = planned_items<std::span<const Plan, 1>>;
+  using reader_type = typename plan_items::reader;
 
-  // Writes the records of all items.
-  void read(const Plan& plan) {
-    one_plan plans(std::addressof(plan), 1);
-    plan_.emplace(plans);
-    std::string record;
-    std::string key;
-    for (std::uint32_t position = 0; position != plan_->size(); ++position) {
-      const item_type& item = plan_->item(0, position);
-      record.clear();
-      key.clear();
-      detail::append_key<item_type>(plan_->index(0, position), key);
-      form_.append(record, position, item, key);
-      if (form_.data) detail::append_data(detail::described(item), record);
-      detail::append_bytes(bytes_, record);
-    }
-    sent_plan sent = form_.read(ranks_.rank(), bytes_);
-    if (dcp::find_duplicates(plans) != dcp::find_duplicates(std::span(&sent, 1)))
-      detail::raise(
-          std::invalid_argument("dcp: append_key makes one key of indices that differ, or two of equal ones"));
-    items_ = std::move(sent.items);
-    is_redundant_.resize(items_.size());
-    for (std::uint32_t position = 0; position != items_.size(); ++position) {
-      // For neighbours an item that writes nothing has another hash, as it takes the place of its like alone.
-      hashes_.push_back(detail::hash_of(items_[position].index) ^ (items_[position].storage_size == 0U ? 1U : 0U));
-      open_.push_back(position);
-    }
+  [[nodiscard]] int owner(std::size_t position) const { return detail::choose_by(hashes_[position], ranks_.size()); }
+
+  // What is not known yet to be redundant.
+  void for_each_open(const auto& visit) const {
+    for (std::uint32_t position = 0; position != sent_.size(); ++position)
+      if (!is_redundant_[position]) visit(position);
   }
 
   // For each part of a hash that a neighbour sent: how many ranks ahead is the next that sent it too; 0 if none.
-  static messages next_of_each(const messages& parts, int hash_bytes) {
-    std::unordered_map<std::uint32_t, std::pair<int, std::size_t>> last;  // the rank, and the number of its part
+  static messages next_of_each(const messages& parts, std::size_t hash_bytes) {
+    std::unordered_map<std::string_view, std::pair<int, std::size_t>> last;  // the rank, and the number of its part
     std::map<int, std::vector<int>> ahead;
     for (const auto& [rank, message] : parts) {
-      reader in(message);
-      for (std::size_t number = 0; !in.empty(); ++number) {
+      byte_reader in(message);
+      for (std::size_t number = 0; !in.left().empty(); ++number) {
         ahead[rank].push_back(0);
-        std::uint32_t part = 0;
-        for (int i = 0; i != hash_bytes; ++i) part |= static_cast<std::uint32_t>(in.byte()) << 8 * i;
-        const auto [before, is_new] = last.try_emplace(part, rank, number);
+        const auto [before, is_new] = last.try_emplace(in.bytes(hash_bytes), rank, number);
         if (is_new) continue;
         const auto [rank_before, number_before] = std::exchange(before->second, {rank, number});
         ahead[rank_before][number_before] = rank - rank_before;  // 0: one rank has it twice
@@ -777,110 +685,121 @@ class plan_of_rank {
     return out;
   }
 
-  // Every rank makes the same choice, from the same records, or else all throw. Returns the keepers of the indices that
-  // this rank has told of.
-  std::vector<std::uint32_t> choose(const messages& records, std::span<const std::uint64_t> own_bytes) {
+  // Every rank makes the same choice, or else all throw. Returns the keepers of the shared indices in `plans`.
+  std::vector<std::uint32_t> choose_keepers(const std::vector<sent_plan>& plans, bool bytes_known) {
     struct told_index {
       std::uint64_t place;  // where it first occurs
       int owner;
       std::uint64_t bytes;
       std::vector<std::uint32_t> holders;
+      std::uint32_t position;  // in the plan of the first holder, of the item that keep::first keeps
     };
+    std::vector<std::uint64_t> own_bytes;
+    const messages records = ranks_.gather_all([&] {
+      own_bytes.resize(2 * plans.size());
+      return detail::records_of_shared(plans, own_bytes);
+    });
+    ranks_.reduce(own_bytes, MPI_SUM);
     std::vector<std::uint32_t> own;
-    std::uint64_t hash = 0;
+    std::uint64_t lowest[2] = {};  // of the ranks' hashes of what they choose, and of their complements
     ranks_.together([&] {
       std::vector<told_index> told;
-      shared_indices shared(own_bytes.size() / 2, tells_bytes<item_type>);
-      for (std::size_t rank = 0; rank != shared.plans(); ++rank) {
-        const std::uint64_t upper = own_bytes[2 * rank + 1] + (own_bytes[2 * rank] >> 32);
+      shared_indices shared(plans.size(), bytes_known);
+      for (std::size_t rank = 0; rank != plans.size(); ++rank) {
+        const std::uint64_t upper = own_bytes[2 * rank + 1];
         if (upper >> 32 != 0) detail::raise(std::overflow_error("dcp: a plan has 2^64 bytes or more"));
-        shared.add_own_bytes(rank, upper << 32 | (own_bytes[2 * rank] & ~std::uint32_t{0}));
+        shared.add_own_bytes(rank, own_bytes[2 * rank]);
+        shared.add_own_bytes(rank, upper << 32);
       }
-      for (auto& [owner, in] : readers(records))
-        while (!in.empty()) told.push_back({in.number(), owner, in.number(), in.ranks()});
+      for (auto& [owner, in] : detail::readers(records))
+        while (!in.left().empty()) told.push_back({in.number(), owner, in.number(), in.ranks(), in.small_number()});
       std::sort(told.begin(), told.end(), [](const auto& a, const auto& b) { return a.place < b.place; });
-      for (const told_index& each : told) shared.add(each.bytes, each.holders);
+      for (const told_index& each : told) shared.add(each.bytes, each.holders, {each.holders.front(), each.position});
       const std::vector<std::uint32_t> keepers = detail::keepers_by(settings_.keep, shared);
-      hash = detail::hash_of({reinterpret_cast<const char*>(keepers.data()), keepers.size() * sizeof(std::uint32_t)});
-      for (std::size_t i = 0; i != keepers.size(); ++i)
+      for (std::size_t i = 0; i != keepers.size(); ++i) {
+        lowest[0] = (lowest[0] ^ keepers[i]) * 0x100000001B3u;
         if (told[i].owner == ranks_.rank()) own.push_back(keepers[i]);
+      }
+      lowest[1] = ~lowest[0];
     });
-    if (!ranks_.agree_on(hash))
+    ranks_.reduce(lowest, MPI_MIN);
+    if (lowest[0] != ~lowest[1])
       detail::raise(std::invalid_argument("dcp: the keep policy chooses differently on different ranks"));
     return own;
   }
 
-  void read_answers(const messages& answers) {
-    std::map<int, reader> from = readers(answers);
-    for (const std::uint32_t position : open_) {
-      reader& in = from.at(owner(position));
-      const auto what = static_cast<answer>(in.byte());
-      is_redundant_[position] = what != answer::stays;
-      if (what != answer::conflicts) continue;
-      conflicts_.push_back({position, in.small_number(), in.small_number()});
-    }
-    for (std::uint32_t position = 0; position != items_.size(); ++position)
-      if (is_redundant_[position]) redundant_.push_back({position, static_cast<std::uint32_t>(ranks_.rank()), 0});
-  }
-
-  static std::map<int, reader> readers(const messages& received) {
-    return std::map<int, reader>(received.begin(), received.end());
-  }
-
-  [[nodiscard]] int owner(std::size_t position) const { return detail::choose_by(hashes_[position], ranks_.size()); }
-
   communicator& ranks_;
   const options& settings_;
-  const record_form form_;
-  std::optional<planned_items<one_plan>> plan_;
-  std::string bytes_;             // the records of all items, …
-  std::vector<sent_item> items_;  // … and what is in them
+  const bool in_detail_;  // what travels of an item
+  std::optional<plan_items> items_;
+  std::string bytes_;  // the records of all items, …
+  sent_plan sent_;     // … and what is in them
   std::vector<std::uint64_t> hashes_;
   std::vector<bool> is_redundant_;
-  std::vector<std::uint32_t> open_;   // positions of what is not known yet to be redundant
-  std::vector<duplicate> conflicts_;  // with what would be written
-  std::vector<duplicate> redundant_;  // each with the rank for its keeper, as nobody asks for that
+  std::vector<conflict> conflicts_;  // without the index as text
 };
+
+// ------------------------------------------------------------------------------------------------ all in turn
+
+// What the ranks agree on at the start, or else all throw. They may have plans of different types. Returns whether
+// items tell bytes.
+template <class Plan>
+bool agree(communicator& ranks, const Plan& plan, const options& settings) {
+  using reader_type = reader_of<std::span<const Plan, 1>>;
+  constexpr std::uint64_t most = ~std::uint32_t{0} - 1;
+  std::uint64_t sums[] = {0, static_cast<bool>(settings.keep), settings.check_replicas, has_data<reader_type>,
+                          !std::is_void_v<typename reader_type::template answer<storage_size_question>>};
+  ranks.together([&] {
+    if (detail::is_null(plan)) return;  // refused when it is read
+    const auto& own_items = detail::items_in(plan);
+    sums[0] = (std::min)(detail::count_of(own_items, most), most + 1);
+  });
+  ranks.reduce(sums, MPI_SUM);
+  const auto [items, with_policy, checked, with_data, with_bytes] = sums;
+  const auto all = static_cast<std::uint64_t>(ranks.size());
+  if (with_policy % all != 0 || checked % all != 0)
+    detail::raise(std::invalid_argument("dcp: the ranks have different options (keep or check_replicas)"));
+  if (checked != 0 && with_data != all)
+    detail::raise(std::invalid_argument(
+        "dcp: across ranks check_replicas needs write_item_traits<Item>::append_data, or a member function of items"));
+  if (items > most) detail::raise(std::length_error("dcp: the plans have 2^32 - 1 items or more"));
+  return with_bytes != 0;
+}
 
 template <class Plan>
 std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const options& settings, source_location where,
                                         const tuning& how) {
-  using Value = std::remove_cvref_t<Plan>;
+  using value = std::remove_cvref_t<Plan>;
   constexpr bool in_place = !std::is_lvalue_reference_v<Plan> && !std::is_const_v<std::remove_reference_t<Plan>>;
-  constexpr bool copies_all = !in_place && !copies_what_stays<std::vector<Value>>;
   communicator ranks(comm, how);
-  if (!ranks.agree_on((settings.keep ? 2U : 0U) + (settings.check_replicas ? 1U : 0U)))
-    detail::raise(std::invalid_argument("dcp: the ranks have different options (keep or check_replicas)"));
-  if constexpr (!has_data<described_by<item_of<Value>>>)
-    if (settings.check_replicas)
-      detail::raise(
-          std::invalid_argument("dcp: across ranks check_replicas wants write_item_traits<Item>::append_data"));
-  std::optional<Value> copy;
-  if constexpr (copies_all)
-    ranks.together([&] {
-      copy.emplace(std::as_const(plan));
-      std::vector<const void*> objects{detail::items_object(std::as_const(plan)),
-                                       detail::items_object(std::as_const(*copy))};
-      detail::refuse_shared(objects, "dcp: a copy of the plan shares its items: pass the plan by std::move");
-    });
-  // The decision is made in the copy: a hash map's may have another order.
-  plan_of_rank<Value> own(ranks, copies_all ? *copy : plan, settings);
+  const bool bytes_known = detail::agree<value>(ranks, plan, settings);
+  std::optional<value> copy;
+  value* result = nullptr;
+  plan_of_rank<value> own(ranks, settings);
+  ranks.together([&] {
+    // The decision is made in the copy: a hash map's may have another order.
+    if constexpr (in_place) result = std::addressof(plan);
+    else result = std::addressof(copy.emplace(std::as_const(plan)));
+    std::span<value, 1> changed(result, 1);
+    std::span<const value, 1> original(std::addressof(plan), 1);
+    detail::refuse_shared_items(changed, in_place ? nullptr : &original);
+    own.read(*result);
+  });
   if (ranks.size() > how.few && !settings.keep && !settings.check_replicas) own.share_with_neighbours(how.hash_bytes);
-  own.ask_owners();
+  own.ask_owners(bytes_known);
   if (settings.check_replicas) own.agree_on_conflicts();
 
+  const auto erase = [&] {
+    detail::erase_items(detail::items_in(*result), [&](std::uint32_t position) { return own.is_redundant(position); });
+  };
   ranks.together([&] {
-    if constexpr (!in_place && !copies_all) copy.emplace(detail::copy_what_stays(std::as_const(plan), own.redundant()));
-    if (settings.log && !own.redundant().empty()) settings.log({log_level::info, own.removal_message(), where});
-    if constexpr (copies_all) detail::erase_items(access::items(*copy), own.redundant());
+    if (std::string message = settings.log ? own.removal_message() : ""; !message.empty())
+      settings.log({log_level::info, std::move(message), where});
+    if constexpr (!in_place) erase();
   });
   // Nothing throws from here on, as long as moving an item or the plan does not.
-  if constexpr (in_place) {
-    detail::erase_items(access::items(plan), own.redundant());
-    return std::move(plan);
-  } else {
-    return std::move(*copy);
-  }
+  if constexpr (in_place) erase();
+  return std::move(*result);
 }
 
 }  // namespace detail
@@ -888,9 +807,10 @@ std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, MPI_Comm comm, const option
 template <class Plan, std::convertible_to<MPI_Comm> Communicator>
 std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, const Communicator& comm, const options& settings,
                                         source_location where) {
-  constexpr bool in_place = !std::is_lvalue_reference_v<Plan> && !std::is_const_v<std::remove_reference_t<Plan>>;
-  if constexpr (detail::check_sendable<std::remove_cvref_t<Plan>, !in_place>())
+  constexpr bool copies = std::is_lvalue_reference_v<Plan> || std::is_const_v<std::remove_reference_t<Plan>>;
+  if constexpr (detail::check_sendable<std::remove_cvref_t<Plan>, copies>())
     return detail::dedup_tensors(std::forward<Plan>(plan), comm, settings, where, detail::tuning{});
+  else detail::raise(std::logic_error(""));
 }
 
 }  // namespace v0

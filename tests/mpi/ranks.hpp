@@ -1,12 +1,13 @@
 // What the programs in this folder have in common. Each is started by mpirun; all ranks run the same tests in the same
 // order. A check that fails is printed by the rank that it fails on, and all ranks go on: a rank that left would hang
-// the rest.
+// the rest. A test that takes more than a minute hangs: then each rank prints which one, and where it is.
 
 #ifndef DCP_TESTS_MPI_RANKS_HPP
 #define DCP_TESTS_MPI_RANKS_HPP
 
 #include <dcp/mpi.hpp>
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -18,7 +19,34 @@
 #include <utility>
 #include <vector>
 
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#define DCP_TESTS_HAVE_BACKTRACE
+#endif
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#define DCP_TESTS_HAVE_ALARM
+#endif
+
 namespace test {
+
+#if defined(DCP_TESTS_HAVE_ALARM)
+inline constexpr unsigned seconds_until_it_hangs = 60;
+inline char name_of_test[200] = "";
+
+// Calls nothing that a signal handler must not call. It waits for the other ranks to print theirs, before mpirun ends
+// them all.
+extern "C" inline void say_where_it_hangs(int) {
+  for (const char* const text : {"\nFAILED, it hangs: ", static_cast<const char*>(name_of_test), "\n"})
+    static_cast<void>(!write(STDERR_FILENO, text, std::char_traits<char>::length(text)));
+#if defined(DCP_TESTS_HAVE_BACKTRACE)
+  void* frames[64];
+  backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+#endif
+  ::sleep(2);
+  _exit(1);
+}
+#endif
 
 inline int rank_of(MPI_Comm comm) {
   int rank = 0;
@@ -34,9 +62,25 @@ inline int size_of(MPI_Comm comm) {
 
 class program {
  public:
-  program(int& count, char**& words) { MPI_Init(&count, &words); }
+  program(int& count, char**& words) {
+    MPI_Init(&count, &words);
+#if defined(DCP_TESTS_HAVE_ALARM)
+    std::signal(SIGALRM, say_where_it_hangs);
+#if defined(DCP_TESTS_HAVE_BACKTRACE)
+    void* frame = nullptr;
+    backtrace(&frame, 1);  // loads what it needs, as a signal handler must not
+#endif
+#endif
+    begin("start");
+  }
 
-  void begin(std::string name) { name_ = std::move(name); }
+  void begin(std::string name) {
+    name_ = std::move(name);
+#if defined(DCP_TESTS_HAVE_ALARM)
+    std::snprintf(name_of_test, sizeof name_of_test, "rank %d, %s", rank_of(MPI_COMM_WORLD), name_.c_str());
+    alarm(seconds_until_it_hangs);
+#endif
+  }
 
   void check(bool holds, std::string_view what, int line = __builtin_LINE()) {
     ++checks_;
@@ -138,6 +182,8 @@ auto outcome_of(const Call& call) -> outcome<decltype(call())> {
     return {{}, "bad_alloc"};
   } catch (const std::overflow_error& error) {
     return {{}, std::string("overflow_error: ") + error.what()};
+  } catch (const std::length_error& error) {
+    return {{}, std::string("length_error: ") + error.what()};
   } catch (const std::invalid_argument& error) {
     return {{}, std::string("invalid_argument: ") + error.what()};
   } catch (const std::exception& error) {

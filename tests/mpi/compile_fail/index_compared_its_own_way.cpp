@@ -1,4 +1,4 @@
-// dcp: the index of a write item cannot travel between ranks: specialise dcp::write_item_traits<Item> with
+// dcp: the index of a write item cannot travel between ranks: give it, or the part of it that cannot, a member function
 
 #include <dcp/mpi.hpp>
 

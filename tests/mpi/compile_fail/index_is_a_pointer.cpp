@@ -1,4 +1,4 @@
-// dcp: an index is a pointer to characters, which is compared by its address
+// dcp: an index cannot be hashed and compared
 
 #include <dcp/mpi.hpp>
 
