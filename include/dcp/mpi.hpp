@@ -54,15 +54,15 @@ struct
   int rank;  ///< the lowest rank that failed, in the communicator of the call; -1 if MPI has not told it
 };
 
-/// Leaves every index in one plan, as the one-machine `dedup_tensors` does to the plans of all ranks in their order, and
-/// returns this rank's. Collective over `comm`, an MPI_Comm or what converts to one: every rank calls it, with the same
-/// options but for the logger, which gets the record of the rank's own plan. An lvalue is left as it was; a plan that is
-/// moved in is worked on in place.
+/// Leaves every index in one plan, as the one-machine `dedup_tensors` does to the plans of all ranks in their order,
+/// and returns this rank's. Collective over `comm`, an MPI_Comm or what converts to one: every rank calls it, with the
+/// same options but for the logger, which gets the record of the rank's own plan. An lvalue is left as it was; a plan
+/// that is moved in is worked on in place.
 ///
 /// An index travels as bytes, which are equal where indices are. Numbers (but no floating-point ones: 0.0 and -0.0 are
 /// equal), enumerations, std::string and std::string_view travel by themselves, and so do a std::optional and what is
-/// compared part by part, if all their parts do. Any other index or part needs a member function that appends its bytes,
-/// or the trait has one, which takes the whole index. If the trait has `hash` or `equal`, only the trait's counts:
+/// compared part by part, if all their parts do. Any other index or part needs a member function that appends its
+/// bytes, or the trait has one for the whole index. If the trait has `hash` or `equal`, only the trait's counts:
 ///
 ///     void my_index::append_key(std::string& bytes) const;
 ///     static void write_item_traits<my_item>::append_key(const my_index& index, std::string& bytes);
@@ -70,19 +70,19 @@ struct
 /// `check_replicas` compares what `append_data(bytes)` of an item or `append_data(item, bytes)` of the trait appends.
 ///
 /// A key goes to the rank that its hash chooses, its owner, which decides as `find_duplicates` does and answers a byte.
-/// Among more than 64 ranks, neighbours compare their keys first. So with `keep::first` a rank sends and receives 2 to 3
-/// times the bytes of its own plan's keys, however many ranks there are. For another policy every rank also gets a small
-/// record of each shared index of all plans, and makes the same choice; with it, and with `check_replicas`, neighbours do
-/// not compare first. Complexity: linear in the plan's items, the keys that come to the rank and the number of ranks.
+/// Among more than 64 ranks, neighbours compare their keys first. So with `keep::first` a rank sends and receives 2 to
+/// 3 times the bytes of its own plan's keys, however many ranks there are. For another policy every rank also gets a
+/// small record of each shared index of all plans, and makes the same choice; with it, and with `check_replicas`,
+/// neighbours do not compare first. Complexity: linear in the plan's items, the keys that a rank owns, and the ranks.
 ///
-/// What is thrown on one rank (by its append_key, policy, logger, an allocation) becomes known to all before any plan is
-/// changed: that rank throws it on, the others throw mpi_error. Such is std::invalid_argument where two indices of its
-/// plan are equal and their bytes are not, or the other way round. All ranks alike throw std::invalid_argument for an
-/// inter-communicator, for options or a policy's choices that differ between ranks, and for `check_replicas` of items
-/// without `append_data`; std::length_error for 2^32 - 1 items or more on all ranks together; with a policy
+/// What is thrown on one rank (by its append_key, policy, logger, an allocation) becomes known to all before any plan
+/// is changed: that rank throws it on, the others throw mpi_error. Such is std::invalid_argument where two indices of
+/// its plan are equal and their bytes are not, or the other way round. All ranks alike throw std::invalid_argument for
+/// an inter-communicator, for options or a policy's choices that differ between ranks, and for `check_replicas` of
+/// items without `append_data`; std::length_error for 2^32 - 1 items or more on all ranks together; with a policy
 /// std::overflow_error for 2^64 bytes or more in a plan; and conflict_error. An error of MPI is an mpi_error with MPI's
-/// text, on the ranks that MPI reports it to. The call uses a duplicate of `comm`, and meets no message of the caller's.
-/// A plan that is moved in is moved out last: if moving it throws, as a std::deque of items may, it is changed by then.
+/// text, on the ranks that MPI reports it to. The call uses a duplicate of `comm`, and meets no message of the
+/// caller's. A plan that is moved in is moved out last: if moving it throws, it is changed by then.
 template <class Plan, std::convertible_to<MPI_Comm> Communicator>
 [[nodiscard]] std::remove_cvref_t<Plan> dedup_tensors(Plan&& plan, const Communicator& comm,
                                                       const options& settings = {},
@@ -90,8 +90,8 @@ template <class Plan, std::convertible_to<MPI_Comm> Communicator>
 
 // ============================================================================================= the machinery
 //
-// No rank may wait for one that has thrown. So the collective calls depend on nothing but what the ranks agree on at the
-// start (see `agree`), and what is thrown between two of them is reported by the next (see `together`).
+// No rank may wait for one that has thrown. So the collective calls depend on nothing but what the ranks agree on at
+// the start (see `agree`), and what is thrown between two of them is reported by the next (see `together`).
 
 namespace detail {
 
@@ -308,9 +308,9 @@ class communicator {
   }
 
   // Sends the messages that `make` returns, and returns those that came. No rank need know who sends to it: to know all
-  // sizes beforehand, as MPI_Alltoallv does, takes a number from each rank to each, soon more bytes than the keys. A rank
-  // whose messages have all been taken enters a barrier, and takes messages until all have entered. (Hoefler, Siebert,
-  // Lumsdaine: Scalable communication protocols for dynamic sparse data exchange, 2010.)
+  // sizes beforehand, as MPI_Alltoallv does, takes a number from each rank to each, soon more bytes than the keys. A
+  // rank whose messages have all been taken enters a barrier, and takes messages until all have entered. (Hoefler,
+  // Siebert, Lumsdaine: Scalable communication protocols for dynamic sparse data exchange, 2010.)
   messages exchange(const auto& make) {
     messages outgoing;
     messages incoming;
@@ -538,8 +538,8 @@ class plan_of_rank {
           std::invalid_argument("dcp: append_key makes one key of indices that differ, or two of equal ones"));
   }
 
-  // Finds items that a neighbour of a lower rank has too, so that its owner is asked about an index by one rank of each
-  // block, instead of by all. Blocks are of neighbouring ranks, and about as many as there are ranks in a block. Say the
+  // Finds items that a neighbour of a lower rank has too. Else all ranks would ask the owner of an index that all have;
+  // so one rank of each block of neighbours asks. There are about as many blocks as there are ranks in a block. Say the
   // ranks 4 and 6 of the block 4 to 7 have an index, and its hash chooses rank 5 to compare:
   //
   //     4 and 6 -> 5   4 bytes of the hash

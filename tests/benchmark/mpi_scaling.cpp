@@ -9,8 +9,9 @@
 // For more ranks than a machine can run, they are calculated: key by key, with the library's own bytes and hashes. The
 // same calculation is made for the ranks that are run, and has to give what was counted.
 //
-// What it gave on a virtual machine with two cores that had other work, Open MPI 4.1.4, GCC 12. The goal: at most 2.5 times
-// the keys. It is not met by DDP on 64 ranks and on 16,384, where one rank is by chance the owner of more keys than others.
+// What it gave on a virtual machine with two cores that had other work, Open MPI 4.1.4, GCC 12. The goal: at most 2.5
+// times the keys. It is not met by DDP on 64 ranks and on 16,384, where one rank is by chance the owner of more keys
+// than others.
 //
 //     | HSDP, ranks (measured)       |    2 |    4 |    8 |   16 |   32 |
 //     | busiest rank, times its keys | 1.04 | 1.59 | 1.86 | 2.06 | 2.19 |
