@@ -1,5 +1,5 @@
 // The plan lists that the benchmark measures: 1,152 items a rank, as a Llama of 32 layers with its optimizer state
-// plans them, in five parallel layouts; for the ready-made types and for types of a caller's own.
+// plans them, in several parallel layouts and orders; for the ready-made types and for types of a caller's own.
 
 #ifndef DCP_BENCHMARK_LAYOUTS_HPP
 #define DCP_BENCHMARK_LAYOUTS_HPP
@@ -7,18 +7,25 @@
 #include <dcp/dedup_tensors.hpp>
 #include <dcp/save_plan.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace benchmark {
+
+/// Ranks are numbered replica by replica, and shard by shard within each; the other orders are those that nobody tunes for.
+enum class order { by_rank, plans_shuffled, shards_outer, scalars_last_plans_shuffled, items_shuffled };
 
 struct layout {
   std::string name;
   std::size_t replicas;
   std::size_t shards;
   bool common_scalars = true;  // or each shard has its own
+  order in = order::by_rank;
 };
 
 /// A caller's own types: a flat key with a plain hash over std::hash, little else in an item.
@@ -50,8 +57,31 @@ inline own_item make_item(own_plan&, std::string name, std::optional<std::int64_
   return {{std::move(name), row.value_or(-1)}, row ? 512u * 4096u * 4u : 4u};
 }
 
+inline bool is_scalar(const dcp::WriteItem& item) { return item.index.offset->size() == 0; }
+inline bool is_scalar(const own_item& item) { return item.key.offset == -1; }
+
 inline std::vector<dcp::WriteItem>& items_of(dcp::SavePlan& plan) { return plan.items; }
 inline std::vector<own_item>& items_of(own_plan& plan) { return plan.writes; }
+
+template <class Plan>
+void arrange(std::vector<Plan>& plans, const layout& like) {
+  std::mt19937 random(7);
+  if (like.in == order::shards_outer) {
+    std::vector<Plan> arranged;
+    for (std::size_t shard = 0; shard != like.shards; ++shard)
+      for (std::size_t replica = 0; replica != like.replicas; ++replica)
+        arranged.push_back(std::move(plans[replica * like.shards + shard]));
+    plans = std::move(arranged);
+  }
+  for (Plan& plan : plans) {
+    auto& items = items_of(plan);
+    if (like.in == order::items_shuffled) std::shuffle(items.begin(), items.end(), random);
+    if (like.in == order::scalars_last_plans_shuffled)
+      std::stable_partition(items.begin(), items.end(), [](const auto& item) { return !is_scalar(item); });
+  }
+  if (like.in == order::plans_shuffled || like.in == order::scalars_last_plans_shuffled)
+    std::shuffle(plans.begin(), plans.end(), random);
+}
 
 /// A quarter of the items are scalars, which all ranks have; the others are chunks that the replicas of a shard have.
 /// Without common scalars and replicas every index is one plan's alone.
@@ -76,6 +106,7 @@ std::vector<Plan> make_plans(const layout& like) {
         }
       plans.push_back(std::move(plan));
     }
+  arrange(plans, like);
   return plans;
 }
 

@@ -1,5 +1,6 @@
-// What dcp::find_duplicates is measured against: the floor, the limit, and what a good engineer would write with a hash
-// set. All use the same hash, and the sets return the redundant items as {plan, position}.
+// What dcp::find_duplicates is measured against: a pass that only hashes, one that only compares, the limit of the work, and
+// what a good engineer would write with a hash set. All use the same hash, and the sets return the redundant items as
+// {plan, position}.
 
 #ifndef DCP_BENCHMARK_PEERS_HPP
 #define DCP_BENCHMARK_PEERS_HPP
@@ -30,7 +31,7 @@ const auto& index_of(const Item& item) {
   return dcp::write_item_traits<Item>::index(item);
 }
 
-/// One pass that hashes every index once.
+/// The hashing pass: hashes every index once.
 template <class Plans>
 std::size_t hash_all(const Plans& plans) {
   std::size_t all = 0;
@@ -42,14 +43,15 @@ std::size_t hash_all(const Plans& plans) {
   return all;
 }
 
-/// The limit of the work: to hash every index once, to touch one slot of a table that is just large enough, and to write
-/// 16 bytes an index to fresh memory. No comparison, no growth, no branch that fails. In blocks, as find_duplicates has
-/// it: one by one the table's cache misses cost more.
+/// The limit of the work: every index is hashed once and touches one slot of a table that is just large enough, and what
+/// the decision holds of it is written to fresh memory: 4 bytes an item, 8 an index. No comparison, no growth, no branch
+/// that fails. In blocks, as in find_duplicates: one by one the table's cache misses cost more.
 template <class Plans>
 std::size_t touch_all(const Plans& plans, std::size_t items, std::size_t indices) {
   std::vector<std::uint32_t> slots(std::bit_ceil(indices * 16 / 11 + 1));
   const std::size_t mask = slots.size() - 1;
-  const auto out = std::make_unique_for_overwrite<std::array<std::uint32_t, 4>[]>(items);
+  const auto ids = std::make_unique_for_overwrite<std::uint32_t[]>(items);
+  const auto kept = std::make_unique_for_overwrite<std::array<std::uint32_t, 2>[]>(indices);
   std::uint32_t at = 0;
   for (const auto& plan : plans) {
     const auto& of_plan = dcp::save_plan_traits<typename Plans::value_type>::items(plan);
@@ -64,12 +66,14 @@ std::size_t touch_all(const Plans& plans, std::size_t items, std::size_t indices
       }
       for (std::size_t i = 0; i != count; ++i, ++at) {
         slots[hashes[i] & mask] = at;
-        out[at] = {hashes[i], at, at, at};
+        ids[at] = at;
+        if (at < indices) kept[at] = {at, at};
       }
       begin += count;
     }
   }
-  asm volatile("" : : "r"(out.get()), "r"(slots.data()) : "memory");  // or the compiler would leave the writing out
+  // Or else the compiler would leave the writing out.
+  asm volatile("" : : "r"(ids.get()), "r"(kept.get()), "r"(slots.data()) : "memory");
   return at;
 }
 
@@ -87,6 +91,35 @@ template <class Plans>
 using index_type = std::remove_cvref_t<decltype(index_of(
     *dcp::save_plan_traits<typename Plans::value_type>::items(std::declval<const typename Plans::value_type&>())
          .begin()))>;
+
+/// The index of each item's kept item, for compare_all.
+template <class Plans>
+auto kept_indices(const Plans& plans, const dcp::duplicates& found) {
+  const auto items_at = [&](std::size_t plan) -> const auto& {
+    return dcp::save_plan_traits<typename Plans::value_type>::items(plans[plan]);
+  };
+  std::vector<const index_type<Plans>*> kept;
+  for (std::size_t plan = 0; plan != plans.size(); ++plan)
+    for (std::size_t position = 0; position != items_at(plan).size(); ++position) {
+      const dcp::item_place place = found.kept_item(plan, position);
+      kept.push_back(&index_of(items_at(place.plan)[place.position]));
+    }
+  return kept;
+}
+
+/// The comparing pass: compares every index with its kept item's, which is known beforehand. How many are redundant.
+template <class Plans>
+std::size_t compare_all(const Plans& plans, const std::vector<const index_type<Plans>*>& kept) {
+  std::size_t redundant = 0;
+  auto of_item = kept.begin();
+  for (const auto& plan : plans)
+    for (const auto& item : dcp::save_plan_traits<typename Plans::value_type>::items(plan)) {
+      const auto& index = index_of(item);
+      const auto* const of_kept = *of_item++;
+      redundant += of_kept != &index && *of_kept == index;
+    }
+  return redundant;
+}
 
 template <template <class...> class Set, class Plans>
 redundant_items find_with(const Plans& plans) {
