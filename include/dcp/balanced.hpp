@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// dcp::keep::balanced: the largest plan is as small as the holders of the indices allow, in long runs. A policy as any
-// other:
+// dcp::keep::balanced: the largest plan is about as small as the holders of the indices allow, and neighbouring indices
+// have the same keeper. A policy as any other:
 //
-//     plans = dcp::dedup_tensors(std::move(plans), {.keep = dcp::keep::balanced});        // within 1 % of the limit
+//     plans = dcp::dedup_tensors(std::move(plans), {.keep = dcp::keep::balanced});        // a tolerance of 1 %
 //     plans = dcp::dedup_tensors(std::move(plans), {.keep = dcp::keep::balanced(0.05)});  // 5 %: longer runs
+//
+// How it works. A piece is an index, or several small ones that stay together.
+//
+// 1. Each piece goes to its emptiest holder; pieces with the fewest holders come first, then the largest.
+// 2. Chains of moves make the largest plan smaller: it gives pieces to a second plan, which makes room by giving pieces
+//    to a third, and so on. Say that plan 0 writes pieces of 6 and 4 bytes, plan 1 a piece of 5, and plan 2 nothing.
+//    Plan 1 has room for the 4 if it gives its 5 to plan 2. Now the plans write 6, 4 and 5 bytes.
+// 3. All is given out again, in longer runs. In the order of the indices, each set of holders fills one plan after the
+//    other, up to what step 2 reached and an eighth of the tolerance. Chains of moves bring plans under the tolerance
+//    that have more. If they cannot, the result of step 2 counts.
 
 #ifndef DCP_BALANCED_HPP
 #define DCP_BALANCED_HPP
@@ -16,12 +26,13 @@
 #include "dedup_tensors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
@@ -33,20 +44,20 @@ namespace dcp {
 inline namespace v0 {
 namespace keep {
 
-/// Makes the largest plan small. The limit is the least load at which the bytes of all indices could be spread over
-/// their holders in fractions, or the largest index, where that is more.
+/// Makes the largest plan small. Its limit is the least bytes that it could have if indices could be split among their
+/// holders, or the bytes of the largest index, if these are more. Where indices are few, no choice may reach the limit.
 ///
-/// - The largest plan has at most (1 + tolerance) times the limit, where a way is found to keep to it; with a tolerance
-///   of 0 it is as small as is found. The tolerance makes runs of neighbouring indices with one keeper longer, and the
-///   files that a rank opens fewer.
-/// - Indices whose bytes are not known, or 0, stay all with one plan: the lowest that holds them all, or else, for each
-///   set of holders, its lowest. (Generator states of several ranks, mixed, are a state that never was.)
-/// - Small indices, of a sixteenth of the limit over their number, stay with one plan for each set. In a set where they
-///   stand amid others over 8 times, and more than once in 64 indices, each stays with the one before it instead.
+/// - The largest plan has at most (1 + tolerance) times the limit, or else the least bytes that were found. With a larger
+///   tolerance more neighbouring indices have the same keeper, and a rank opens fewer files.
+/// - Small indices (at most a sixteenth of the limit over the number of indices) with the same holders stay together,
+///   unless this makes the largest plan larger by more than the tolerance and 0.2 %. Where small and large indices take
+///   turns more than 8 times, and more than once in 64 indices, each small one stays with the one before it instead.
+/// - Indices of 0 or unknown bytes stay together: with a plan that holds them all, or else with one for each set of
+///   holders; and with small indices of the same holders. (Generator states of several ranks must not be mixed.)
 ///
-/// The result is the same on every platform; of equals the lowest plan and the first index come first. Complexity:
-/// n log n in the indices and linear in their holders, a few times over. Throws std::invalid_argument if the items' type
-/// tells no bytes, std::overflow_error if all together are 2^64 or more.
+/// The result is the same on every platform; ties are broken by the lowest plan, then by the first index. Complexity:
+/// n log n in the indices, linear in their holders. Throws std::invalid_argument if the items' type tells no bytes,
+/// std::overflow_error if all together are 2^64 or more.
 class balanced_policy {
  public:
   constexpr balanced_policy() = default;
@@ -67,17 +78,7 @@ inline constexpr balanced_policy balanced{};
 
 namespace detail {
 
-template <class Exception>
-[[noreturn]] void refuse_to_balance(const char* message) {
-#ifdef __cpp_exceptions
-  throw Exception(message);
-#else
-  std::fprintf(stderr, "%s\n", message);
-  std::abort();
-#endif
-}
-
-// So many bytes and a share of them on top, at most 2^64 - 1. In integers: platforms differ in how they round.
+// (1 + share) times the bytes, at most 2^64 - 1. In integers: platforms differ in how they round.
 constexpr std::uint64_t with_share(std::uint64_t bytes, double share) {
   constexpr std::uint64_t most = (std::numeric_limits<std::uint64_t>::max)();
   constexpr double unit = 1 << 20;
@@ -87,272 +88,342 @@ constexpr std::uint64_t with_share(std::uint64_t bytes, double share) {
   return bytes + (std::min)(most - bytes, high * millionths + ((bytes % (1 << 20) * millionths) >> 20));
 }
 
-// First a flow: how many bytes of each set of holders each of them is to write, in fractions of an index. Then whole
-// indices are given out by that, in their order. Last, what this leaves uneven is mended, two plans at a time.
 class balancer {
  public:
-  explicit balancer(const shared_indices& shared) : shared_(shared), sets_of_(shared.plans()), given_(shared.plans()) {}
+  explicit balancer(const shared_indices& shared) : shared_(shared), piece_of_(shared.size()) {}
 
   std::vector<std::uint32_t> choose(double tolerance) && {
-    add_up();
+    add_bytes();
     find_sets();
-    spread();
-    limit_ = capacity_;
-    bound_ = with_share(limit_, tolerance);
-    give_in_order((bound_ - limit_) / 2);  // the other half is for the ends of runs
-    if (bound_ != limit_ && *std::max_element(load_.begin(), load_.end()) > bound_) give_in_order(0);
-    std::vector<std::uint32_t> keepers = keepers_of_unknown();
-    for (std::uint32_t plan = 0; plan != given_.size(); ++plan)
-      for (const piece& each : given_[plan])
-        for (const std::size_t index : each.indices) keepers[index] = plan;
-    return keepers;
+    const auto spread = [&](bool join_small) {
+      make_pieces(join_small);
+      give_largest_first();
+      return lower_largest();
+    };
+    std::uint64_t least = spread(true);
+    std::vector<std::uint32_t> best = keepers();
+    if (const double leeway = (std::max)(tolerance, 1.0 / 512); least > with_share(limit_, leeway)) {
+      if (const std::uint64_t apart = spread(false); least <= with_share(apart, leeway)) make_pieces(true);
+      else least = apart, best = keepers();
+    }
+    const std::uint64_t most = (std::max)(least, with_share(limit_, tolerance));
+    give_in_order(least + (most - least) / 8);  // the rest of the tolerance is for the ends of runs
+    begin_to_move();
+    return bring_under(most) ? keepers() : best;
   }
 
  private:
-  // What stays together: an index, or several small ones.
+  // What stays together: an index, or several small ones. Its holders are those of index `set`, the first that has them.
   struct piece {
-    std::span<const std::uint32_t> holders = {};
-    std::vector<std::size_t> indices = {};
-    std::uint64_t bytes = 0;
-
-    void add(std::size_t index, std::uint64_t its_bytes) { indices.push_back(index), bytes += its_bytes; }
+    std::uint64_t bytes;
+    std::uint32_t set, keeper;
   };
-  struct holder_set : piece {
-    std::vector<std::uint64_t> parts = {};  // the bytes that each holder is to write
+  struct move {
+    std::uint32_t number, from;  // the piece, and its keeper before
   };
+  using plan_list = std::span<const std::uint32_t>;
+  using index_set = std::span<const std::uint32_t>;  // with the same holders
 
-  [[nodiscard]] auto is_lighter() const {
-    return [this](std::uint32_t a, std::uint32_t b) { return load_[a] < load_[b]; };
+  static constexpr unsigned longest_chain = 7;       // moves
+  static constexpr std::size_t most_sets = 8;        // of holders: a plan tries to move one piece of each
+  static constexpr std::size_t most_receivers = 10;  // for a piece: the emptiest of its holders
+
+  [[nodiscard]] bool is_small(std::uint32_t index) const { return shared_.bytes(index) <= small_; }
+  [[nodiscard]] plan_list holders(std::size_t number) const { return shared_.holders(pieces_[number].set); }
+  [[nodiscard]] std::uint64_t largest() const { return *std::max_element(bytes_.begin(), bytes_.end()); }
+  static bool contains(plan_list plans, std::uint32_t plan) {
+    return std::binary_search(plans.begin(), plans.end(), plan);
+  }
+  [[nodiscard]] auto is_emptier() const {
+    return [this](std::uint32_t a, std::uint32_t b) { return bytes_[a] != bytes_[b] ? bytes_[a] < bytes_[b] : a < b; };
+  }
+  [[nodiscard]] auto is_smaller() const {
+    return [this](std::uint32_t a, std::uint32_t b) {
+      return pieces_[a].bytes != pieces_[b].bytes ? pieces_[a].bytes < pieces_[b].bytes : a < b;
+    };
+  }
+  [[nodiscard]] std::uint32_t emptiest(plan_list plans) const {
+    return *std::min_element(plans.begin(), plans.end(), is_emptier());
   }
 
-  // -------------------------------------------------------------------------------------------- what there is to write
+  // ---------------------------------------------------------------------------------------------------- the pieces
 
-  void add_up() {
+  void add_bytes() {
+    std::uint64_t total = 0;
     const auto add = [&](std::uint64_t bytes) {
-      if (bytes > (std::numeric_limits<std::uint64_t>::max)() - total_)
-        refuse_to_balance<std::overflow_error>("dcp: the plans have 2^64 bytes or more to balance");
-      total_ += bytes;
-      capacity_ = (std::max)(capacity_, bytes);
+      if (bytes > ~total) raise(std::overflow_error("dcp: the plans have 2^64 bytes or more to balance"));
+      total += bytes;
+      limit_ = (std::max)(limit_, bytes);
     };
     for (std::size_t plan = 0; plan != shared_.plans(); ++plan)
-      own_.push_back(shared_.own_bytes(plan)), add(own_[plan]);
+      own_bytes_.push_back(shared_.own_bytes(plan)), add(own_bytes_[plan]);
     for (std::size_t index = 0; index != shared_.size(); ++index) add(shared_.bytes(index));
-    capacity_ = (std::max)(capacity_, total_ / shared_.plans());
+    limit_ = (std::max)(limit_, total / shared_.plans() + (total % shared_.plans() != 0));
+    small_ = limit_ / 16 / shared_.size();
   }
 
+  // The indices of each set of holders, the sets with the fewest holders first.
   void find_sets() {
     std::unordered_map<std::string_view, std::size_t> numbers;  // by the bytes of the holders
-    for (std::size_t index = 0; index != shared_.size(); ++index) {
-      if (shared_.bytes(index) == 0) continue;
-      const auto holders = std::as_bytes(shared_.holders(index));
-      const std::string_view key(reinterpret_cast<const char*>(holders.data()), holders.size());
-      const auto [found, is_new] = numbers.emplace(key, sets_.size());
-      if (is_new) sets_.push_back({{shared_.holders(index)}});
-      sets_[found->second].add(index, shared_.bytes(index));
+    std::string_view last_key;
+    std::size_t number = 0;
+    for (std::uint32_t index = 0; index != shared_.size(); ++index) {
+      const auto bytes = std::as_bytes(shared_.holders(index));
+      const std::string_view key(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      // Neighbours often have the same holders, and comparing is faster than hashing.
+      if (key != last_key) number = numbers.try_emplace(key, sets_.size()).first->second;
+      if (number == sets_.size()) sets_.emplace_back();
+      sets_[number].push_back(index);
+      last_key = key;
     }
-    // Those with the least choice come first.
-    std::stable_sort(sets_.begin(), sets_.end(),
-                     [](const holder_set& a, const holder_set& b) { return a.holders.size() < b.holders.size(); });
-    for (std::size_t set = 0; set != sets_.size(); ++set)
-      for (std::size_t at = 0; at != sets_[set].holders.size(); ++at)
-        sets_of_[sets_[set].holders[at]].push_back({set, at});
+    std::stable_sort(sets_.begin(), sets_.end(), [&](const auto& a, const auto& b) {
+      return shared_.holders(a.front()).size() < shared_.holders(b.front()).size();
+    });
   }
 
-  [[nodiscard]] std::vector<std::uint32_t> keepers_of_unknown() const {
-    std::vector<std::uint32_t> keepers(shared_.size());
-    std::vector<std::uint32_t> all(shared_.plans());  // that hold each of them
-    std::iota(all.begin(), all.end(), 0U);
-    for (std::size_t index = 0; index != shared_.size(); ++index) {
-      if (shared_.bytes(index) != 0) continue;
-      const auto holders = shared_.holders(index);
-      keepers[index] = holders.front();
-      std::erase_if(all, [&](auto plan) { return !std::binary_search(holders.begin(), holders.end(), plan); });
-    }
-    if (!all.empty()) keepers.assign(shared_.size(), all.front());
-    return keepers;
-  }
-
-  // ---------------------------------------------------------------------------------------- fractions: a maximum flow
-
-  // Finds the parts, with no plan over the capacity, or else over the least for which there is a way. Of a set first the
-  // plan that has room for all that is left, or else the emptiest: few plans write of it, and ranks open few files.
-  void spread() {
-    load_ = own_;
-    for (holder_set& set : sets_) {
-      set.parts.assign(set.holders.size(), 0);
-      const auto holders = set.holders;
-      for (std::uint64_t left = set.bytes; left != 0;) {
-        const auto room = [&](std::uint32_t plan) { return capacity_ - (std::min)(capacity_, load_[plan]); };
-        auto to = std::find_if(holders.begin(), holders.end(), [&](std::uint32_t plan) { return room(plan) >= left; });
-        if (to == holders.end()) to = std::min_element(holders.begin(), holders.end(), is_lighter());
-        const std::uint64_t bytes = room(*to) == 0 ? left : (std::min)(left, room(*to));
-        set.parts[static_cast<std::size_t>(to - holders.begin())] += bytes;
-        load_[*to] += bytes;
-        left -= bytes;
+  void make_pieces(bool join_small) {
+    pieces_.clear();
+    pieces_.reserve(shared_.size());
+    for (const auto& set : sets_) {
+      std::size_t turns = 0;
+      for (std::size_t at = 1; at != set.size(); ++at) turns += is_small(set[at - 1]) && !is_small(set[at]);
+      const bool take_turns = turns > (std::max)(std::size_t{8}, set.size() / 64);
+      std::optional<std::size_t> joined;  // by the next small index
+      for (const std::uint32_t index : set) {
+        if (shared_.bytes(index) == 0) continue;
+        const bool joins = join_small && is_small(index);
+        const std::size_t number = joins && joined ? *joined : pieces_.size();
+        if (number == pieces_.size()) pieces_.push_back({0, set.front(), 0});
+        if (joins || take_turns) joined = number;
+        pieces_[number].bytes += shared_.bytes(index);
+        piece_of_[index] = static_cast<std::uint32_t>(number);
       }
     }
-    while (level()) continue;
   }
 
-  // How a plan was reached: from which, by giving what part of a set for what other part.
-  struct step {
-    std::uint32_t from = 0;
-    std::uint64_t* less = nullptr;  // none where the way begins
-    std::uint64_t* more = nullptr;
-  };
+  // --------------------------------------------------------------------------------------------- who keeps a piece
 
-  // Moves bytes along chains of plans, found breadth first, from those over the capacity to those under it; or raises
-  // it, if there are none. False if no plan is over it.
-  bool level() {
-    std::vector<step> steps(load_.size());
-    std::vector<bool> plan_seen(load_.size()), set_seen(sets_.size());
-    std::vector<std::uint32_t> queue;
-    for (std::uint32_t plan = 0; plan != load_.size(); ++plan)
-      if (load_[plan] > capacity_) queue.push_back(plan), plan_seen[plan] = true;
-    if (queue.empty()) return false;
-    bool has_room = false;
-    std::uint64_t sum = 0;  // of the loads of all that are reached
-    for (std::size_t next = 0; next != queue.size(); ++next) {
-      const std::uint32_t plan = queue[next];
-      sum += load_[plan];
-      if (load_[plan] < capacity_) {
-        has_room = true;
-        std::uint64_t bytes = capacity_ - load_[plan];
-        std::uint32_t first = plan;
-        for (; steps[first].less != nullptr; first = steps[first].from) bytes = (std::min)(bytes, *steps[first].less);
-        bytes = (std::min)(bytes, load_[first] - capacity_);
-        load_[first] -= bytes;
-        load_[plan] += bytes;
-        for (std::uint32_t at = plan; at != first; at = steps[at].from)
-          *steps[at].less -= bytes, *steps[at].more += bytes;
-        continue;
-      }
-      for (const auto& [number, at] : sets_of_[plan]) {
-        holder_set& set = sets_[number];
-        if (set.parts[at] == 0 || set_seen[number]) continue;
-        set_seen[number] = true;
-        for (std::size_t to = 0; to != set.holders.size(); ++to) {
-          const std::uint32_t holder = set.holders[to];
-          if (plan_seen[holder]) continue;
-          plan_seen[holder] = true;
-          steps[holder] = {plan, &set.parts[at], &set.parts[to]};
-          queue.push_back(holder);
+  void give(std::size_t number, std::uint32_t plan) {
+    pieces_[number].keeper = plan;
+    bytes_[plan] += pieces_[number].bytes;
+  }
+
+  // Step 1.
+  void give_largest_first() {
+    bytes_ = own_bytes_;
+    std::vector<std::uint32_t> order(pieces_.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const std::size_t holders_a = holders(a).size(), holders_b = holders(b).size();
+      return holders_a != holders_b ? holders_a < holders_b : pieces_[a].bytes > pieces_[b].bytes;
+    });
+    for (const std::uint32_t number : order) give(number, emptiest(holders(number)));
+  }
+
+  // Step 3. A set fills the first holder that has room for all that is left of the set, or else the emptiest.
+  void give_in_order(std::uint64_t capacity) {
+    bytes_ = own_bytes_;
+    const auto room = [&](std::uint32_t plan) { return capacity - (std::min)(capacity, bytes_[plan]); };
+    for (std::size_t begin = 0, end = 0; begin != pieces_.size(); begin = end) {
+      std::uint64_t left = 0;
+      for (; end != pieces_.size() && pieces_[end].set == pieces_[begin].set; ++end) left += pieces_[end].bytes;
+      const plan_list plans = holders(begin);
+      std::optional<std::uint32_t> keeper;
+      for (std::size_t number = begin; number != end; left -= pieces_[number++].bytes) {
+        if (!keeper || room(*keeper) < pieces_[number].bytes - pieces_[number].bytes / 2) {
+          const auto found = std::find_if(plans.begin(), plans.end(), [&](auto plan) { return room(plan) >= left; });
+          keeper = found != plans.end() ? *found : emptiest(plans);
         }
+        give(number, *keeper);
       }
     }
-    // What these plans write, no other can: one of them at least their mean.
-    if (!has_room) capacity_ = sum / queue.size() + (sum % queue.size() != 0);
+  }
+
+  // The fullest plan, the plans that could keep its pieces, those that could keep theirs, and so on: no other plan can
+  // write what these write, so the largest plan never has less than their mean.
+  void raise_limit() {
+    std::vector<bool> seen(bytes_.size());
+    std::vector<std::uint32_t> plans;
+    plans.push_back(static_cast<std::uint32_t>(std::max_element(bytes_.begin(), bytes_.end()) - bytes_.begin()));
+    seen[plans[0]] = true;
+    std::uint64_t sum = 0;
+    for (std::size_t next = 0; next != plans.size(); ++next) {
+      sum += bytes_[plans[next]];
+      for (const std::uint32_t number : kept_[plans[next]])
+        for (const std::uint32_t plan : holders(number))
+          if (!seen[plan]) plans.push_back(plan), seen[plan] = true;
+    }
+    limit_ = (std::max)(limit_, sum / plans.size() + (sum % plans.size() != 0));
+  }
+
+  // ---------------------------------------------------------------------------------------------- chains of moves
+
+  void begin_to_move() {
+    kept_.assign(bytes_.size(), {});
+    effort_ = 500'000;
+    for (std::uint32_t number = 0; number != pieces_.size(); ++number) {
+      kept_[pieces_[number].keeper].push_back(number);
+      effort_ += holders(number).size();
+    }
+    for (auto& numbers : kept_) std::stable_sort(numbers.begin(), numbers.end(), is_smaller());
+  }
+
+  // Step 2: makes the largest plan smaller, by steps that grow while they succeed. Returns its bytes.
+  std::uint64_t lower_largest() {
+    begin_to_move();
+    std::uint64_t step = 1;
+    for (std::uint64_t most = largest(); most > limit_; most = largest()) {
+      const std::uint64_t smallest_step = most / 8192 + 1;
+      step = (std::min)((std::max)(step, smallest_step), most - limit_);
+      const std::size_t spared = effort_ / 8 * 7;  // for other steps
+      effort_ -= spared;
+      const bool is_lower = bring_under(most - step);
+      effort_ += spared;
+      if (!is_lower && step <= smallest_step) break;
+      step = is_lower ? step * 2 : step / 4;
+    }
+    raise_limit();
+    return largest();
+  }
+
+  // Moves pieces until no plan has more bytes. False if it finds no way.
+  bool bring_under(std::uint64_t most) {
+    most_ = most;
+    for (std::uint32_t plan = 0; plan != bytes_.size(); ++plan) {
+      if (bytes_[plan] <= most) continue;
+      refused_.clear();
+      if (!make_room(plan, bytes_[plan] - most, longest_chain)) return false;
+      accept_moves();
+    }
     return true;
   }
 
-  // ---------------------------------------------------------------------------------------------------- whole indices
-
-  // The small indices of a set are one piece, or, where they would cut many runs, each part of the one before it.
-  [[nodiscard]] std::vector<piece> pieces_of(const holder_set& set) const {
-    const auto is_small = [&](std::size_t index) { return shared_.bytes(index) <= limit_ / 16 / shared_.size(); };
-    std::size_t cuts = 0;
-    for (std::size_t at = 1; at != set.indices.size(); ++at)
-      cuts += is_small(set.indices[at - 1]) && !is_small(set.indices[at]);
-    const bool cut_many = cuts > (std::max)(std::size_t{8}, set.indices.size() / 64);
-    std::vector<piece> pieces;
-    pieces.reserve(set.indices.size());
-    piece* joined = nullptr;  // which small ones join, once there is one
-    for (const std::size_t index : set.indices) {
-      piece* const to = is_small(index) && joined != nullptr ? joined : &pieces.emplace_back(piece{set.holders});
-      if (is_small(index) || cut_many) joined = to;
-      to->add(index, shared_.bytes(index));
+  // Moves so many bytes of the plan away, or more. If it cannot, nothing is moved.
+  bool make_room(std::uint32_t plan, std::uint64_t bytes, unsigned chain) {
+    // A plan that has refused is not asked again for about as much: many ways lead to each plan.
+    std::uint64_t& refused = refused_.try_emplace({plan, chain}, ~std::uint64_t{0}).first->second;
+    if (bytes >= refused / 2) return false;
+    const std::size_t first_move = moves_.size();
+    for (std::uint64_t left = bytes; left != 0;) {
+      const std::uint64_t moved = move_piece(plan, left, chain);
+      left -= (std::min)(left, moved);
+      if (moved != 0) continue;
+      while (moves_.size() != first_move) take_back_move();
+      refused = bytes;
+      return false;
     }
-    return pieces;
+    return true;
   }
 
-  // Each to the plan of the one before, while half of it is within this plan's part, then to that with most of its part
-  // left.
-  void give_in_order(std::uint64_t more_than_limit) {
-    capacity_ = limit_ + more_than_limit;
-    spread();
-    load_ = own_;
-    for (auto& pieces : given_) pieces.clear();
-    for (holder_set& set : sets_) {
-      auto part = set.parts.begin();
-      for (piece& each : pieces_of(set)) {
-        if (*part < each.bytes - each.bytes / 2) part = std::max_element(set.parts.begin(), set.parts.end());
-        *part -= (std::min)(*part, each.bytes);
-        const std::uint32_t plan = set.holders[static_cast<std::size_t>(part - set.parts.begin())];
-        load_[plan] += each.bytes;
-        given_[plan].push_back(std::move(each));
-      }
-    }
-    for (budget_ = 4'000'000; budget_ != 0 && mend();) continue;
+  // Moves away the smallest piece that has so many bytes, or else the largest that has fewer. Returns its bytes, or 0.
+  std::uint64_t move_piece(std::uint32_t plan, std::uint64_t bytes, unsigned chain) {
+    const std::vector<std::uint32_t>& kept = kept_[plan];
+    const auto enough =
+        std::partition_point(kept.begin(), kept.end(), [&](auto n) { return pieces_[n].bytes < bytes; });
+    std::vector<std::uint32_t> tried;  // sets
+    const auto is_moved = [&](std::uint32_t number) {
+      spend(1);
+      const piece& each = pieces_[number];
+      if (each.keeper != plan || std::find(tried.begin(), tried.end(), each.set) != tried.end()) return false;
+      tried.push_back(each.set);
+      return move_to_holder(number, chain);
+    };
+    for (auto at = enough; at != kept.end() && tried.size() != most_sets && effort_ != 0; ++at)
+      if (is_moved(*at)) return pieces_[*at].bytes;
+    tried.clear();
+    for (auto at = enough; at != kept.begin() && tried.size() != most_sets && effort_ != 0;)
+      if (is_moved(*--at)) return pieces_[*at].bytes;
+    return 0;
   }
 
-  // Evens out two plans, one of the fullest with the emptiest. False if no plan is over the bound, or none of these can:
-  // others seldom make room for them, and where all are as full, to look at each pair takes longer than the rest.
-  bool mend() {
-    std::vector<std::uint32_t> order(load_.size());
-    std::iota(order.begin(), order.end(), 0U);
-    std::stable_sort(order.begin(), order.end(), is_lighter());
-    if (load_[order.back()] <= bound_) return false;
-    constexpr std::ptrdiff_t fullest = 8;
-    const auto end = order.rbegin() + (std::min)(fullest, std::ssize(order));
-    for (auto full = order.rbegin(); full != end && load_[*full] > limit_; ++full)
-      for (auto light = order.begin(); load_[*light] < load_[*full]; ++light)
-        if (even_out(*full, *light)) return true;
+  // Moves the piece to a holder that has room for it, or that can make room.
+  bool move_to_holder(std::uint32_t number, unsigned chain) {
+    spend(holders(number).size());
+    std::array<std::uint32_t, most_receivers> receivers{};
+    const auto end = std::partial_sort_copy(holders(number).begin(), holders(number).end(), receivers.begin(),
+                                            receivers.end(), is_emptier());
+    const std::uint32_t from = pieces_[number].keeper;
+    for (auto to = receivers.begin(); to != end && effort_ != 0; ++to) {
+      if (*to == from) continue;
+      moves_.push_back({number, from});
+      bytes_[from] -= pieces_[number].bytes;
+      give(number, *to);
+      if (bytes_[*to] <= most_ || (chain != 1 && make_room(*to, bytes_[*to] - most_, chain - 1))) return true;
+      take_back_move();
+    }
     return false;
   }
 
-  // Moves a piece of the first plan to the second, or changes it for a smaller one, so that the larger of the two gets as
-  // small as it can. False if it gets no smaller.
-  bool even_out(std::uint32_t full, std::uint32_t light) {
-    const std::uint64_t gap = load_[full] - load_[light];
-    piece nothing;  // to move a piece is to change it for this
-    std::vector<piece*> theirs = movable(light, full);
-    theirs.insert(theirs.begin(), &nothing);
-    std::uint64_t least = gap;  // what the larger of the two has more than the second has now
-    piece* there = nullptr;
-    piece* back = nullptr;
-    auto at = theirs.begin();
-    for (piece* mine : movable(full, light)) {
-      // Half the gap makes the two even: the best are the last for which it is that or more, and the next.
-      while (at + 1 != theirs.end() && at[1]->bytes + gap / 2 <= mine->bytes) ++at;
-      for (auto other = at; other != theirs.end() && other - at < 2 && (*other)->bytes < mine->bytes; ++other) {
-        const std::uint64_t moved = mine->bytes - (*other)->bytes;
-        const std::uint64_t larger = (std::max)(moved, gap - (std::min)(gap, moved));
-        if (larger < least) least = larger, there = mine, back = *other;
-      }
-    }
-    if (there == nullptr) return false;
-    load_[full] -= there->bytes - back->bytes;
-    load_[light] += there->bytes - back->bytes;
-    std::swap(*there, *back);
-    if (back == &nothing) given_[light].push_back(std::move(nothing));
-    return true;
+  void take_back_move() {
+    const auto [number, from] = moves_.back();
+    moves_.pop_back();
+    bytes_[pieces_[number].keeper] -= pieces_[number].bytes;
+    give(number, from);
   }
 
-  // The smallest first.
-  std::vector<piece*> movable(std::uint32_t from, std::uint32_t to) {
-    std::vector<piece*> found;
-    for (piece& each : given_[from])
-      if (std::binary_search(each.holders.begin(), each.holders.end(), to)) found.push_back(&each);
-    std::stable_sort(found.begin(), found.end(), [](const piece* a, const piece* b) { return a->bytes < b->bytes; });
-    budget_ -= (std::min)(budget_, given_[from].size());
-    return found;
+  void accept_moves() {
+    for (const auto& [number, from] : moves_) {
+      auto& before = kept_[from];
+      auto& after = kept_[pieces_[number].keeper];
+      before.erase(std::lower_bound(before.begin(), before.end(), number, is_smaller()));
+      after.insert(std::lower_bound(after.begin(), after.end(), number, is_smaller()), number);
+      spend((before.size() + after.size()) / 16);
+    }
+    moves_.clear();
+  }
+
+  void spend(std::size_t looks) { effort_ -= (std::min)(effort_, looks); }
+
+  // ---------------------------------------------------------------------------------------------------- the result
+
+  [[nodiscard]] std::vector<std::uint32_t> keepers() const {
+    std::vector<std::uint32_t> result(shared_.size());
+    std::vector<std::uint32_t> common(shared_.plans());  // plans that hold all indices of unknown bytes
+    std::iota(common.begin(), common.end(), 0U);
+    std::vector<index_set> unknown;  // sets with such indices
+    for (const index_set set : sets_) {
+      for (const std::uint32_t index : set)
+        if (shared_.bytes(index) != 0) result[index] = pieces_[piece_of_[index]].keeper;
+        else if (unknown.empty() || unknown.back().data() != set.data()) unknown.push_back(set);
+    }
+    for (const index_set set : unknown)
+      std::erase_if(common, [&](std::uint32_t plan) { return !contains(shared_.holders(set.front()), plan); });
+    // One of the plans: the keeper of the first small index of these sets that has one of them, or else the lowest.
+    const auto choose_one = [&](plan_list plans, std::span<const index_set> sets) {
+      for (const index_set set : sets)
+        for (const std::uint32_t index : set)
+          if (shared_.bytes(index) != 0 && is_small(index) && contains(plans, result[index])) return result[index];
+      return plans.front();
+    };
+    const std::uint32_t of_all = common.empty() ? 0 : choose_one(common, unknown);
+    for (const index_set& set : unknown) {
+      const auto keeper = common.empty() ? choose_one(shared_.holders(set.front()), {&set, 1}) : of_all;
+      for (const std::uint32_t index : set)
+        if (shared_.bytes(index) == 0) result[index] = keeper;
+    }
+    return result;
   }
 
   const shared_indices& shared_;
-  std::vector<holder_set> sets_;
-  std::vector<std::vector<std::pair<std::size_t, std::size_t>>> sets_of_;  // each plan, and its place in the holders
-  std::vector<std::vector<piece>> given_;                                  // each plan
-  std::vector<std::uint64_t> own_, load_;                                  // of each plan
-  std::uint64_t total_ = 0, capacity_ = 0;
-  std::uint64_t limit_ = 0, bound_ = 0;  // without and with the tolerance
-  std::size_t budget_ = 0;               // of pieces that mend() may look at
+  std::vector<std::uint64_t> own_bytes_;                                 // of each plan
+  std::uint64_t limit_ = 0;                                              // the highest lower bound that is known
+  std::uint64_t small_ = 0;                                              // bytes of a small index, at most
+  std::vector<std::vector<std::uint32_t>> sets_;                         // of holders: the indices of each
+  std::vector<std::uint32_t> piece_of_;                                  // each index
+  std::vector<piece> pieces_;                                            // set by set
+  std::vector<std::uint64_t> bytes_;                                     // of each plan
+  std::vector<std::vector<std::uint32_t>> kept_;                         // by each plan: its pieces, the smallest first
+  std::vector<move> moves_;                                              // not yet accepted: `kept_` is as before
+  std::uint64_t most_ = 0;                                               // bytes that a plan may have
+  std::map<std::pair<std::uint32_t, unsigned>, std::uint64_t> refused_;  // bytes, by plan and length of the chain
+  std::size_t effort_ = 0;  // how many pieces and holders may still be looked at
 };
 
 }  // namespace detail
 
 constexpr keep::balanced_policy keep::balanced_policy::operator()(double tolerance) const {
   if (!(tolerance >= 0 && tolerance <= (std::numeric_limits<double>::max)()))
-    detail::refuse_to_balance<std::invalid_argument>("dcp: a tolerance is a finite number from 0 up");
+    detail::raise(std::invalid_argument("dcp: a tolerance is a finite number from 0 up"));
   balanced_policy result;
   result.tolerance_ = tolerance;
   return result;
@@ -361,8 +432,8 @@ constexpr keep::balanced_policy keep::balanced_policy::operator()(double toleran
 inline std::vector<std::uint32_t> keep::balanced_policy::operator()(const shared_indices& shared) const {
   if (shared.size() == 0) return {};
   if (!shared.bytes_known())
-    detail::refuse_to_balance<std::invalid_argument>(
-        "dcp: keep::balanced wants the bytes of the items: give write_item_traits<Item> a storage_size(item)");
+    detail::raise(std::invalid_argument(
+        "dcp: keep::balanced wants the bytes of the items: give write_item_traits<Item> a storage_size(item)"));
   return detail::balancer(shared).choose(tolerance_);
 }
 

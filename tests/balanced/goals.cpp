@@ -4,9 +4,9 @@
 #include <dcp/balanced.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -14,7 +14,7 @@
 #include "layouts_of_few_holders.hpp"
 #include "limit_model.hpp"
 
-namespace goals_test {
+namespace balanced_goals_test {
 
 using keepers = std::vector<std::uint32_t>;  // of each shared index
 
@@ -69,19 +69,76 @@ summary over_layouts(std::uint64_t first_seed, int count, double tolerance) {
 constexpr std::uint64_t first_seed = 1;
 constexpr int layouts = 250;
 
+// Each index goes to its emptiest holder, in the order of `comes_before`.
+template <class Order>
+std::uint64_t largest_of_greedy(const dcp::shared_indices& shared, const Order& comes_before) {
+  std::vector<std::size_t> order(shared.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), comes_before);
+  std::vector<std::uint64_t> load;
+  for (std::size_t plan = 0; plan != shared.plans(); ++plan) load.push_back(shared.own_bytes(plan));
+  for (const std::size_t index : order) {
+    const auto holders = shared.holders(index);
+    const auto less = [&](std::uint32_t a, std::uint32_t b) { return load[a] < load[b]; };
+    load[*std::min_element(holders.begin(), holders.end(), less)] += shared.bytes(index);
+  }
+  return *std::max_element(load.begin(), load.end());
+}
+
 TEST_CASE("without a tolerance the largest plan is at the limit, but for what the sizes do not allow") {
   const auto [mean, worst] = over_layouts(first_seed, layouts, 0);
-  REQUIRE(mean <= 1.003);
-  REQUIRE(worst <= 1.04);
+  REQUIRE(mean <= 1.0005);
+  REQUIRE(worst <= 1.02);
 }
 
 TEST_CASE("with the tolerance of 1 % the largest plan is little more than that over the limit") {
   const auto [mean, worst] = over_layouts(first_seed, layouts, 0.01);
-  REQUIRE(mean <= 1.012);
-  REQUIRE(worst <= 1.04);
+  REQUIRE(mean <= 1.01);
+  REQUIRE(worst <= 1.02);
 }
 
 TEST_CASE("a larger tolerance is kept to") { REQUIRE(over_layouts(first_seed + layouts, 60, 0.05).worst <= 1.0501); }
+
+// Where sets of holders cross, moving or exchanging two pieces gets stuck: a chain of moves has to go on. The limit may be
+// out of reach where indices are few, so the better of two greedy orders is what the result is compared with.
+TEST_CASE("on meshes the largest plan is not larger than that of greedy orders") {
+  for (const double tolerance : {0.0, 0.01}) {
+    double mean = 0;
+    for (std::uint64_t seed = 1; seed != 121; ++seed) {
+      const test::layout layout = test::layouts_on_meshes(seed).next();
+      INFO("seed " << seed << ": " << layout.name);
+      const dcp::shared_indices shared = test::shared_indices_of(layout);
+      const auto larger = [&](std::size_t a, std::size_t b) { return shared.bytes(a) > shared.bytes(b); };
+      const auto fewer_holders = [&](std::size_t a, std::size_t b) {
+        const std::size_t holders_a = shared.holders(a).size(), holders_b = shared.holders(b).size();
+        return holders_a != holders_b ? holders_a < holders_b : larger(a, b);
+      };
+      const double greedy =
+          static_cast<double>(std::min(largest_of_greedy(shared, larger), largest_of_greedy(shared, fewer_holders)));
+      const double ratio = static_cast<double>(largest_plan(shared, dcp::keep::balanced(tolerance)(shared))) / greedy;
+      CHECK(ratio <= 1.0021 + tolerance);
+      mean += ratio / 120;
+    }
+    CHECK(mean <= 0.99);
+  }
+}
+
+// 12 layers on 2 x 2 x 2 ranks: dense tensors are sharded along one dimension, experts along another, norms along none.
+TEST_CASE("on a three-dimensional mesh of equal layers the largest plan is within 1 % of the limit") {
+  const std::vector<std::vector<std::uint32_t>> dense{{0, 2, 4, 6}, {1, 3, 5, 7}};
+  const std::vector<std::vector<std::uint32_t>> experts{{0, 1, 2, 3}, {4, 5, 6, 7}};
+  const std::vector<std::uint32_t> all{0, 1, 2, 3, 4, 5, 6, 7};
+  dcp::shared_indices shared(8);
+  for (int layer = 0; layer != 12; ++layer) {
+    for (const auto& holders : dense) shared.add(2048, holders);
+    for (const auto& holders : experts) shared.add(4096, holders);
+    shared.add(128, all);
+    shared.add(4, all);
+  }
+  for (const double tolerance : {0.0, 0.01})
+    CHECK(static_cast<double>(largest_plan(shared, dcp::keep::balanced(tolerance)(shared))) <=
+          1.01 * static_cast<double>(test::limit_model(shared)));
+}
 
 TEST_CASE("items of 8 replicas stay together in long runs, whatever their sizes") {
   std::mt19937_64 engine(2024);
@@ -105,20 +162,4 @@ TEST_CASE("items of 8 replicas stay together in long runs, whatever their sizes"
   }
 }
 
-// Generous, as machines differ and are shared: optimised, it takes a tenth to a half of a second.
-TEST_CASE("100,000 indices with 1,000 sets of holders on 1,000 plans are balanced at once") {
-  std::mt19937_64 engine(7);
-  std::vector<std::vector<std::uint32_t>> sets(1000);
-  for (auto& set : sets)
-    while (set.size() < 2)
-      for (std::uint32_t plan = 0; plan != 1000; ++plan)
-        if (engine() % 20 == 0) set.push_back(plan);
-  dcp::shared_indices shared(1000);
-  for (int index = 0; index != 100'000; ++index) shared.add(1 + engine() % 1'000'000, sets[engine() % sets.size()]);
-  const auto start = std::chrono::steady_clock::now();
-  const keepers chosen = dcp::keep::balanced(shared);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
-  REQUIRE(chosen.size() == shared.size());
-}
-
-}  // namespace goals_test
+}  // namespace balanced_goals_test

@@ -5,13 +5,14 @@
 
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <type_traits>
 #include <vector>
 
 #include "../catch.hpp"
 
-namespace keepers_test {
+namespace balanced_keepers_test {
 
 using plans = std::vector<std::uint32_t>;
 
@@ -68,13 +69,42 @@ TEST_CASE("bytes make room for others along a chain of plans") {
   REQUIRE(dcp::keep::balanced(shared) == plans{1, 2, 3});
 }
 
+// On 2 x 2 ranks experts are replicated along one dimension and dense tensors along the other. Keepers of the first
+// tensors in the order of the ranks leave no single move, and no exchange of two, that makes the largest plan smaller.
+TEST_CASE("where sets of holders cross, plans write as much each") {
+  std::vector<shared_index> indices;
+  for (int layer = 0; layer != 2; ++layer)
+    indices.insert(indices.end(), {{8, {0, 1}}, {4, {0, 2}}, {4, {1, 3}}, {8, {2, 3}}});
+  for (const double tolerance : {0.0, 0.01}) {
+    const auto shared = shared_of({0, 0, 0, 0}, indices);
+    REQUIRE(loads(shared, dcp::keep::balanced(tolerance)(shared)) == bytes{12, 12, 12, 12});
+  }
+}
+
+TEST_CASE("several small pieces make room for a large one") {
+  // Plan 2 can take nothing of plan 0: plan 1 has to give it both of its pieces to take one from plan 0.
+  const auto shared = shared_of({6, 0, 0}, {{6, {0, 1}}, {3, {1, 2}}, {3, {1, 2}}});
+  REQUIRE(loads(shared, dcp::keep::balanced(0)(shared)) == bytes{6, 6, 6});
+}
+
+// 65,536 plans that own as much each, and one index that all share: no step may look at each pair of plans.
+TEST_CASE("many plans of equal size share one index") {
+  constexpr std::uint32_t count = 65'536;
+  plans all(count);
+  std::iota(all.begin(), all.end(), 0U);
+  dcp::shared_indices shared(count);
+  for (std::uint32_t plan = 0; plan != count; ++plan) shared.add_own_bytes(plan, 1'000'000);
+  shared.add(200'000, all);
+  REQUIRE(dcp::keep::balanced(shared) == plans{0});
+}
+
 TEST_CASE("where nothing can be gained by more plans, one of them keeps all") {
   REQUIRE(dcp::keep::balanced(shared_of({0, 0, 50}, {{10, both}, {10, both}, {10, both}})) == plans{0, 0, 0});
 }
 
 // ----------------------------------------------------------------------------------------------- what belongs together
 
-TEST_CASE("indices whose bytes are not known stay all with the lowest plan that holds them all") {
+TEST_CASE("without small indices, unknown bytes stay with the lowest plan that holds them all") {
   const auto shared =
       shared_of({0, 0, 0}, {{0, three}, {10, three}, {0, {1, 2}}, {10, three}, {0, three}, {10, three}});
   const plans keepers = dcp::keep::balanced(shared);
@@ -102,6 +132,27 @@ TEST_CASE("small indices of the same holders stay with one plan, wherever they s
     for (std::size_t i = 0; i != indices.size(); ++i)
       if (indices[i].bytes < 1'000'000) REQUIRE(keepers[i] == keepers[10]);
   }
+}
+
+TEST_CASE("small indices do not stay together where this would put the largest plan over the tolerance") {
+  // Each alone would be small; together they are 6 % of what a plan owns.
+  const std::vector<shared_index> indices(12, {256, both});
+  const auto shared = shared_of({49'152, 49'152}, indices);
+  for (const double tolerance : {0.0, 0.01})
+    REQUIRE(loads(shared, dcp::keep::balanced(tolerance)(shared)) == bytes{50'688, 50'688});
+  const plans together = dcp::keep::balanced(0.05)(shared);
+  REQUIRE(together == plans(12, together.front()));
+}
+
+TEST_CASE("indices of unknown bytes stay with the small indices of the same holders") {
+  // As a Llama on 2 x 2 ranks: what tensor parallelism shards, norms and steps that all have, and one object.
+  std::vector<shared_index> indices;
+  for (int layer = 0; layer != 20; ++layer)
+    indices.insert(indices.end(), {{9'000'000, {0, 2}}, {9'000'000, {1, 3}}, {8192, {0, 1, 2, 3}}});
+  indices.push_back({0, {0, 1, 2, 3}});
+  const plans keepers = dcp::keep::balanced(shared_of({500'000'000, 0, 0, 0}, indices));  // plan 0 has no room
+  for (std::size_t i = 0; i != indices.size(); ++i)
+    if (indices[i].holders.size() == 4) REQUIRE(keepers[i] == keepers.back());
 }
 
 TEST_CASE("small indices amid large ones everywhere stay with the one before: else no run would be long") {
@@ -186,4 +237,4 @@ TEST_CASE("of equals the lowest plan and the first index come first, each time")
   REQUIRE(keepers == plans{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2});
 }
 
-}  // namespace keepers_test
+}  // namespace balanced_keepers_test

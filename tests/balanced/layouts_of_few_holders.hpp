@@ -1,5 +1,5 @@
-// Layouts of jobs in which some tensors are on few ranks: towers, stages, experts, an actor beside a critic. The same
-// for a seed on every platform: it uses no distribution of the standard library, and no floating point.
+// Layouts of jobs in which some tensors are on few ranks: towers, stages, experts, an actor beside a critic, and meshes
+// on which sets of holders cross. The same for a seed on every platform: it uses no distribution of the standard library, and no floating point.
 
 #ifndef DCP_TESTS_LAYOUTS_OF_FEW_HOLDERS_HPP
 #define DCP_TESTS_LAYOUTS_OF_FEW_HOLDERS_HPP
@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -139,6 +140,62 @@ class layouts_of_few_holders {
     for (std::size_t left = 20 + below(150); left != 0; --left)
       made.tensors.push_back(
           {heavy_tailed ? 1000 + (std::uint64_t{1} << below(18)) * (1 + below(1000)) : 1 + below(1'000'000), set});
+  }
+
+  std::size_t below(std::size_t bound) { return static_cast<std::size_t>(engine_() % bound); }
+
+  std::mt19937_64 engine_;
+};
+
+// Layouts on a mesh of 2 or 3 dimensions: each kind of tensor is replicated along some of them and sharded along the
+// others, so that the sets of holders cross. The layers are of equal size.
+class layouts_on_meshes {
+ public:
+  explicit layouts_on_meshes(std::uint64_t seed) : engine_(seed) {}
+
+  layout next() {
+    layout made;
+    made.plans = 1;
+    made.name = "mesh";
+    std::vector<std::size_t> extents(2 + below(2));
+    for (std::size_t& extent : extents) {
+      extent = 2 + below(extents.size() == 2 ? 4 : 3);
+      made.plans *= extent;
+      made.name += ' ' + std::to_string(extent);
+    }
+    const std::size_t layers = below(3) == 0 ? 1 + below(4) : 4 + below(33);
+    made.name += ", layers " + std::to_string(layers);
+    std::vector<kind> kinds(2 + below(4));
+    for (std::size_t number = 0; number != kinds.size(); ++number) {
+      const std::uint64_t width = std::uint64_t{256} << below(4);
+      const std::uint64_t sizes[] = {width * width / (1 + below(4)), width * width * (1 + below(8)), width,
+                                     1 + below(1'000'000)};
+      kinds[number] = {sizes[below(4)], std::vector<bool>(extents.size())};
+      for (std::size_t dimension = 0; dimension != extents.size(); ++dimension)
+        kinds[number].replicated[dimension] = number == dimension || below(2) == 0;
+    }
+    for (std::size_t layer = 0; layer != layers; ++layer)
+      for (const kind& each : kinds) add(made, extents, each);
+    return made;
+  }
+
+ private:
+  struct kind {
+    std::uint64_t bytes = 0;
+    std::vector<bool> replicated;  // along each dimension
+  };
+
+  // One tensor for each shard: its holders are the ranks whose other coordinates are the same.
+  static void add(layout& made, const std::vector<std::size_t>& extents, const kind& like) {
+    std::map<std::size_t, std::vector<std::uint32_t>> holders_of;  // by the lowest of them
+    for (std::uint32_t rank = 0; rank != made.plans; ++rank) {
+      std::size_t lowest = rank;
+      std::size_t stride = 1;
+      for (std::size_t dimension = 0; dimension != extents.size(); stride *= extents[dimension++])
+        if (like.replicated[dimension]) lowest -= rank / stride % extents[dimension] * stride;
+      holders_of[lowest].push_back(rank);
+    }
+    for (const auto& [lowest, holders] : holders_of) made.tensors.push_back({like.bytes, holders});
   }
 
   std::size_t below(std::size_t bound) { return static_cast<std::size_t>(engine_() % bound); }

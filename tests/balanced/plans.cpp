@@ -19,7 +19,7 @@
 #include "../catch.hpp"
 #include "limit_model.hpp"
 
-namespace plans_test {
+namespace balanced_plans_test {
 
 using plans = std::vector<dcp::SavePlan>;
 using key = std::pair<std::string, std::optional<dcp::Size>>;
@@ -123,4 +123,4 @@ TEST_CASE("each redundant item names the plan that writes its index, be it later
   REQUIRE(found.kept_item(1, 1) == dcp::item_place{1, 0});
 }
 
-}  // namespace plans_test
+}  // namespace balanced_plans_test
