@@ -23,6 +23,11 @@ int main() {
                                 std::cout << record.where.line() << ": " << record.message << '\n';
                               }});
 
+  // A logging library's own function; with spdlog:
+  //     [](const dcp::log_record& record) {
+  //       spdlog::log({record.where.file_name(), int(record.where.line()), ""}, spdlog::level::info, record.message);
+  //     }
+
   // Any callable; a bound on the message, for lists with many duplicates.
   std::vector<std::string> messages;
   const auto keep_message = [&](const dcp::log_record& record) { messages.push_back(record.message); };
