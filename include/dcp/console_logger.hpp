@@ -4,8 +4,7 @@
 //
 //     plans = dcp::dedup_tensors(std::move(plans), {.log = dcp::console_logger()});
 //
-// Written against the logger hook alone, as one of your own would be. All that a platform has its own functions for is
-// in `detail::platform`; on a platform that is not known there, the ids are 0.
+// `detail::platform` has what each platform does in its own way. Where it knows none, the ids are 0.
 
 #ifndef DCP_CONSOLE_LOGGER_HPP
 #define DCP_CONSOLE_LOGGER_HPP

@@ -5,7 +5,6 @@
 //     if (const dcp::coverage_report report = dcp::check_coverage(plans); !report.empty()) std::cerr << report.what();
 //     dcp::require_coverage(plans);                          // or throws coverage_error
 //
-// That each index stays in one plan is half of losing no data. The other half is that the chunks make up their tensors.
 // If a rank names its local part as if it were the whole, or a chunk lies past the end, the checkpoint loads wrong.
 
 #ifndef DCP_COVERAGE_HPP
@@ -148,18 +147,18 @@ struct weighted_box {
     return std::lexicographical_compare(a.left.begin(), a.left.end(), b.left.begin(), b.left.end());
   }
 };
-using sum = std::vector<weighted_box>;
+using weighted_boxes = std::vector<weighted_box>;
 
 // What begins and ends along a dimension, place by place. Equal boxes are added up, and left out if they cancel out.
-inline std::vector<sum> edges_of(const sum& boxes) {
-  sum edges;
+inline std::vector<weighted_boxes> edges_of(const weighted_boxes& boxes) {
+  weighted_boxes edges;
   edges.reserve(2 * boxes.size());
   for (const auto& [place, weight, left] : boxes) {
     edges.push_back({left.front().offset, weight, left.subspan(1)});
     edges.push_back({left.front().end(), -weight, left.subspan(1)});
   }
   std::sort(edges.begin(), edges.end());
-  std::vector<sum> places;
+  std::vector<weighted_boxes> places;
   for (auto edge = edges.begin(); edge != edges.end();) {
     weighted_box all = *edge++;
     for (; edge != edges.end() && !(all < *edge); ++edge) all.weight += edge->weight;
@@ -171,12 +170,12 @@ inline std::vector<sum> edges_of(const sum& boxes) {
 }
 
 // Whether the boxes add up to 0 everywhere. Recurses once a dimension, of which there are at most `most_dimensions`.
-inline bool is_zero(const sum& boxes) {
+inline bool is_zero(const weighted_boxes& boxes) {
   if (boxes.size() == 1) return false;
-  std::vector<sum> places = detail::edges_of(boxes);
+  std::vector<weighted_boxes> places = detail::edges_of(boxes);
   // All places together add up to 0, so one need not be checked. Leaving out the largest bounds the work: the squares of
   // the other sizes add up to no more than the square of the whole.
-  const auto smaller = [](const sum& a, const sum& b) { return a.size() < b.size(); };
+  const auto smaller = [](const weighted_boxes& a, const weighted_boxes& b) { return a.size() < b.size(); };
   if (!places.empty()) places.erase(std::max_element(places.begin(), places.end(), smaller));
   return std::all_of(places.begin(), places.end(), detail::is_zero);
 }
@@ -307,13 +306,13 @@ struct planned_tensor {
   void check_whole() {
     // Most tensors have one chunk, and so has each scalar that is whole.
     if (!dtype || detail::is_empty(whole) || (boxes.size() == 1 && boxes.front().part == whole)) return;
-    sum rest = {{0, -1, whole}};
+    weighted_boxes rest = {{0, -1, whole}};
     for (const planned_box& each : boxes) rest.push_back({0, 1, each.part});
     if (!whole.empty() && detail::is_zero(rest)) return;
     // The first element at fault, in row-major order: what is before it in every dimension adds up to 0.
     box part;
     while (part.size() != whole.size()) {
-      std::vector<sum> places = detail::edges_of(rest);
+      std::vector<weighted_boxes> places = detail::edges_of(rest);
       rest = std::move(*std::find_if_not(places.begin(), places.end(), detail::is_zero));
       part.push_back({rest.front().place, 1});
     }
