@@ -359,7 +359,9 @@ void measure_memory(const std::string& types, const layout& like) {
     worst = {std::max(worst.peak, each.peak), std::max(worst.held, each.held), std::max(worst.touched, each.touched)};
   }
   report_count(types, like.name + ": extra memory over 16 B an item + 24 B an index + 48 B a plan", worst.peak);
-  report_count(types, like.name + ": what a decision holds, over what behaviour 9 allows", worst.held);
+  report_count(
+      types, like.name + ": what a decision holds, over 8 B an index + 4 B an item of the first replica + 16 B a plan",
+      worst.held);
   if (like.replicas > 1)
     report_count(types, like.name + ": resident memory, over the same of the first replica + 48 B a plan",
                  worst.touched);
