@@ -1228,8 +1228,8 @@ class duplicate_search {
   }
 
   duplicates take() && {
-    std::size_t count = items_.size();
-    found_.redundant_ = count - found_.kept_.size();
+    hashes_ = std::vector<std::uint32_t>();  // makes room for the smaller copies
+    found_.redundant_ = items_.size() - found_.kept_.size();
     if (found_.redundant_ == 0) {
       found_.ids_ = std::vector<std::uint32_t>();
       found_.kept_ = std::vector<item_place>();
