@@ -345,3 +345,14 @@ TEST_CASE("where nothing is redundant, a decision holds a few bytes a plan alone
   REQUIRE(held_bytes(plans, {.keep = test::keep_last}) <= 40 * 16);
   REQUIRE(held_bytes(std::vector<dcp::SavePlan>()) == 0);
 }
+
+TEST_CASE("a decision holds a repeated stretch once, also where most of a plan is what all plans share") {
+  std::vector<dcp::SavePlan> plans;
+  for (std::size_t rank = 0; rank != 32; ++rank) {
+    plans.emplace_back();
+    const std::string shard = " of shard " + std::to_string(rank * 5 / 4 % 4);
+    for (int i = 0; i != 10; ++i) plans.back().items.push_back({.index = {.fqn = std::to_string(i) + shard}});
+    for (int i = 0; i != 100; ++i) plans.back().items.push_back({.index = {.fqn = std::to_string(i)}});
+  }
+  REQUIRE(held_bytes(plans) <= 4 * 110 * 4 + 140 * 8 + 32 * 16);
+}
