@@ -12,9 +12,8 @@
 // 2. Chains of moves make the largest plan smaller: it gives pieces to a second plan, which makes room by giving pieces
 //    to a third, and so on. Say that plan 0 writes pieces of 6 and 4 bytes, plan 1 a piece of 5, and plan 2 nothing.
 //    Plan 1 has room for the 4 if it gives its 5 to plan 2. Now the plans write 6, 4 and 5 bytes.
-// 3. All is given out again, in longer runs. In the order of the indices, each set of holders fills one plan after the
-//    other, up to what step 2 reached and an eighth of the tolerance. Chains of moves bring plans under the tolerance
-//    that have more. If they cannot, the result of step 2 counts.
+// 3. All is given out again in longer runs: in the order of the indices, a set of holders fills one plan after the other
+//    up to what step 2 reached. Chains of moves bring the plans under the tolerance; else the result of step 2 counts.
 
 #ifndef DCP_BALANCED_HPP
 #define DCP_BALANCED_HPP
@@ -29,8 +28,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -49,9 +48,9 @@ namespace keep {
 ///
 /// - The largest plan has at most (1 + tolerance) times the limit, or else the least bytes that were found. With a larger
 ///   tolerance more neighbouring indices have the same keeper, and a rank opens fewer files.
-/// - Small indices (at most a sixteenth of the limit over the number of indices) with the same holders stay together,
-///   unless this makes the largest plan larger by more than the tolerance and 0.2 %. Where small and large indices take
-///   turns more than 8 times, and more than once in 64 indices, each small one stays with the one before it instead.
+/// - Small indices (at most a 32nd of the limit over the number of indices) with the same holders stay together, as long
+///   as they have at most the tolerance, or 0.2 %, of the limit. Where small and large indices take turns more than 8
+///   times, each small one stays with the one before it instead.
 /// - Indices of 0 or unknown bytes stay together: with a plan that holds them all, or else with one for each set of
 ///   holders; and with small indices of the same holders. (Generator states of several ranks must not be mixed.)
 ///
@@ -80,12 +79,10 @@ namespace detail {
 
 // (1 + share) times the bytes, at most 2^64 - 1. In integers: platforms differ in how they round.
 constexpr std::uint64_t with_share(std::uint64_t bytes, double share) {
-  constexpr std::uint64_t most = (std::numeric_limits<std::uint64_t>::max)();
-  constexpr double unit = 1 << 20;
-  const auto millionths = static_cast<std::uint64_t>((std::min)(share, unit) * unit);
+  const auto parts = static_cast<std::uint64_t>((std::min)(share, 0x1p20) * 0x1p20);
   const std::uint64_t high = bytes >> 20;
-  if (high != 0 && millionths > (most - bytes) / high) return most;
-  return bytes + (std::min)(most - bytes, high * millionths + ((bytes % (1 << 20) * millionths) >> 20));
+  if (parts > ~bytes / (high + 1)) return ~std::uint64_t{0};
+  return bytes + high * parts + (bytes % (1 << 20) * parts >> 20);
 }
 
 class balancer {
@@ -93,62 +90,45 @@ class balancer {
   explicit balancer(const shared_indices& shared) : shared_(shared), piece_of_(shared.size()) {}
 
   std::vector<std::uint32_t> choose(double tolerance) && {
-    add_bytes();
+    set_limit();
     find_sets();
-    const auto spread = [&](bool join_small) {
-      make_pieces(join_small);
-      give_largest_first();
-      return lower_largest();
-    };
-    std::uint64_t least = spread(true);
-    std::vector<std::uint32_t> best = keepers();
-    if (const double leeway = (std::max)(tolerance, 1.0 / 512); least > with_share(limit_, leeway)) {
-      if (const std::uint64_t apart = spread(false); least <= with_share(apart, leeway)) make_pieces(true);
-      else least = apart, best = keepers();
-    }
+    make_pieces(with_share(limit_, (std::max)(tolerance, 1.0 / 512)) - limit_);
+    give_largest_first();
+    lower_largest();
+    raise_limit();
+    const std::vector<std::uint32_t> evenest = keepers();
+    const std::uint64_t least = largest();
     const std::uint64_t most = (std::max)(least, with_share(limit_, tolerance));
-    give_in_order(least + (most - least) / 8);  // the rest of the tolerance is for the ends of runs
-    begin_to_move();
-    return bring_under(most) ? keepers() : best;
+    give_in_order(least, most);
+    return bring_under(most) ? keepers() : evenest;
   }
 
  private:
-  // What stays together: an index, or several small ones. Its holders are those of index `set`, the first that has them.
+  // What stays together. Its holders are those of index `set`, the first that has them.
   struct piece {
     std::uint64_t bytes;
     std::uint32_t set, keeper;
   };
-  struct move {
-    std::uint32_t number, from;  // the piece, and its keeper before
-  };
+  using move = std::pair<std::uint32_t, std::uint32_t>;  // of a piece, and its keeper before
   using plan_list = std::span<const std::uint32_t>;
-  using index_set = std::span<const std::uint32_t>;  // with the same holders
 
-  static constexpr unsigned longest_chain = 7;       // moves
-  static constexpr std::size_t most_sets = 8;        // of holders: a plan tries to move one piece of each
-  static constexpr std::size_t most_receivers = 10;  // for a piece: the emptiest of its holders
+  static constexpr unsigned longest_chain = 7;  // moves
+  static constexpr std::size_t most_tried = 8;  // sets of holders to move a piece of, and receivers for a piece
 
   [[nodiscard]] bool is_small(std::uint32_t index) const { return shared_.bytes(index) <= small_; }
-  [[nodiscard]] plan_list holders(std::size_t number) const { return shared_.holders(pieces_[number].set); }
-  [[nodiscard]] std::uint64_t largest() const { return *std::max_element(bytes_.begin(), bytes_.end()); }
-  static bool contains(plan_list plans, std::uint32_t plan) {
-    return std::binary_search(plans.begin(), plans.end(), plan);
+  [[nodiscard]] plan_list holders(std::uint32_t number) const { return shared_.holders(pieces_[number].set); }
+  [[nodiscard]] std::uint64_t largest() const { return std::ranges::max(bytes_); }
+  // What plans and pieces are put in order by.
+  [[nodiscard]] auto fill() const {
+    return [this](auto plan) { return std::pair(bytes_[plan], plan); };
   }
-  [[nodiscard]] auto is_emptier() const {
-    return [this](std::uint32_t a, std::uint32_t b) { return bytes_[a] != bytes_[b] ? bytes_[a] < bytes_[b] : a < b; };
+  [[nodiscard]] auto size() const {
+    return [this](auto number) { return std::pair(pieces_[number].bytes, number); };
   }
-  [[nodiscard]] auto is_smaller() const {
-    return [this](std::uint32_t a, std::uint32_t b) {
-      return pieces_[a].bytes != pieces_[b].bytes ? pieces_[a].bytes < pieces_[b].bytes : a < b;
-    };
-  }
-  [[nodiscard]] std::uint32_t emptiest(plan_list plans) const {
-    return *std::min_element(plans.begin(), plans.end(), is_emptier());
-  }
+  [[nodiscard]] std::uint32_t emptiest(plan_list plans) const { return std::ranges::min(plans, {}, fill()); }
 
-  // ---------------------------------------------------------------------------------------------------- the pieces
-
-  void add_bytes() {
+  // Of the mean of all plans and the largest of what cannot be split, the higher.
+  void set_limit() {
     std::uint64_t total = 0;
     const auto add = [&](std::uint64_t bytes) {
       if (bytes > ~total) raise(std::overflow_error("dcp: the plans have 2^64 bytes or more to balance"));
@@ -159,51 +139,47 @@ class balancer {
       own_bytes_.push_back(shared_.own_bytes(plan)), add(own_bytes_[plan]);
     for (std::size_t index = 0; index != shared_.size(); ++index) add(shared_.bytes(index));
     limit_ = (std::max)(limit_, total / shared_.plans() + (total % shared_.plans() != 0));
-    small_ = limit_ / 16 / shared_.size();
+    small_ = limit_ / 32 / shared_.size();
   }
 
   // The indices of each set of holders, the sets with the fewest holders first.
   void find_sets() {
     std::unordered_map<std::string_view, std::size_t> numbers;  // by the bytes of the holders
-    std::string_view last_key;
-    std::size_t number = 0;
     for (std::uint32_t index = 0; index != shared_.size(); ++index) {
       const auto bytes = std::as_bytes(shared_.holders(index));
       const std::string_view key(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      // Neighbours often have the same holders, and comparing is faster than hashing.
-      if (key != last_key) number = numbers.try_emplace(key, sets_.size()).first->second;
+      const std::size_t number = numbers.try_emplace(key, sets_.size()).first->second;
       if (number == sets_.size()) sets_.emplace_back();
       sets_[number].push_back(index);
-      last_key = key;
     }
-    std::stable_sort(sets_.begin(), sets_.end(), [&](const auto& a, const auto& b) {
-      return shared_.holders(a.front()).size() < shared_.holders(b.front()).size();
-    });
+    std::ranges::stable_sort(sets_, {}, [&](const auto& set) { return shared_.holders(set.front()).size(); });
   }
 
-  void make_pieces(bool join_small) {
-    pieces_.clear();
+  // An index is a piece, but small ones join the small one before. Where small and large ones take turns often, no run
+  // would be long: there small ones join whatever is before.
+  void make_pieces(std::uint64_t most_joined) {
     pieces_.reserve(shared_.size());
     for (const auto& set : sets_) {
-      std::size_t turns = 0;
+      most_effort_ += static_cast<std::ptrdiff_t>(set.size() * shared_.holders(set.front()).size() / 8);
+      int turns = 0;
       for (std::size_t at = 1; at != set.size(); ++at) turns += is_small(set[at - 1]) && !is_small(set[at]);
-      const bool take_turns = turns > (std::max)(std::size_t{8}, set.size() / 64);
-      std::optional<std::size_t> joined;  // by the next small index
+      std::size_t joined = 0;
+      std::uint64_t room = 0;  // in piece `joined`
       for (const std::uint32_t index : set) {
-        if (shared_.bytes(index) == 0) continue;
-        const bool joins = join_small && is_small(index);
-        const std::size_t number = joins && joined ? *joined : pieces_.size();
-        if (number == pieces_.size()) pieces_.push_back({0, set.front(), 0});
-        if (joins || take_turns) joined = number;
-        pieces_[number].bytes += shared_.bytes(index);
+        const std::uint64_t bytes = shared_.bytes(index);
+        if (bytes == 0) continue;
+        const bool joins = is_small(index) && bytes <= room;
+        const std::size_t number = joins ? joined : pieces_.size();
+        if (!joins) pieces_.push_back({0, set.front(), 0});
+        if (joins) room -= bytes;
+        else if (is_small(index) || turns > 8) joined = number, room = most_joined;
+        pieces_[number].bytes += bytes;
         piece_of_[index] = static_cast<std::uint32_t>(number);
       }
     }
   }
 
-  // --------------------------------------------------------------------------------------------- who keeps a piece
-
-  void give(std::size_t number, std::uint32_t plan) {
+  void give(std::uint32_t number, std::uint32_t plan) {
     pieces_[number].keeper = plan;
     bytes_[plan] += pieces_[number].bytes;
   }
@@ -213,38 +189,36 @@ class balancer {
     bytes_ = own_bytes_;
     std::vector<std::uint32_t> order(pieces_.size());
     std::iota(order.begin(), order.end(), 0U);
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      const std::size_t holders_a = holders(a).size(), holders_b = holders(b).size();
-      return holders_a != holders_b ? holders_a < holders_b : pieces_[a].bytes > pieces_[b].bytes;
-    });
+    std::ranges::stable_sort(order, {}, [&](auto n) { return std::pair(holders(n).size(), ~pieces_[n].bytes); });
     for (const std::uint32_t number : order) give(number, emptiest(holders(number)));
+    list_kept();
   }
 
-  // Step 3. A set fills the first holder that has room for all that is left of the set, or else the emptiest.
-  void give_in_order(std::uint64_t capacity) {
+  // Step 3. What is left of a set goes to the first holder that may keep all of it, or else the emptiest gets its part.
+  void give_in_order(std::uint64_t least, std::uint64_t most) {
     bytes_ = own_bytes_;
-    const auto room = [&](std::uint32_t plan) { return capacity - (std::min)(capacity, bytes_[plan]); };
-    for (std::size_t begin = 0, end = 0; begin != pieces_.size(); begin = end) {
+    for (std::uint32_t begin = 0, end = 0; begin != pieces_.size(); begin = end) {
       std::uint64_t left = 0;
       for (; end != pieces_.size() && pieces_[end].set == pieces_[begin].set; ++end) left += pieces_[end].bytes;
       const plan_list plans = holders(begin);
       std::optional<std::uint32_t> keeper;
-      for (std::size_t number = begin; number != end; left -= pieces_[number++].bytes) {
-        if (!keeper || room(*keeper) < pieces_[number].bytes - pieces_[number].bytes / 2) {
-          const auto found = std::find_if(plans.begin(), plans.end(), [&](auto plan) { return room(plan) >= left; });
+      for (std::uint32_t number = begin; number != end; left -= pieces_[number++].bytes) {
+        if (!keeper || bytes_[*keeper] + pieces_[number].bytes / 2 > least) {
+          const auto found = std::ranges::find_if(
+              plans, [&](auto plan) { return bytes_[plan] <= most && left <= most - bytes_[plan]; });
           keeper = found != plans.end() ? *found : emptiest(plans);
         }
         give(number, *keeper);
       }
     }
+    list_kept();
   }
 
   // The fullest plan, the plans that could keep its pieces, those that could keep theirs, and so on: no other plan can
   // write what these write, so the largest plan never has less than their mean.
   void raise_limit() {
+    std::vector<std::uint32_t> plans{static_cast<std::uint32_t>(std::ranges::max_element(bytes_) - bytes_.begin())};
     std::vector<bool> seen(bytes_.size());
-    std::vector<std::uint32_t> plans;
-    plans.push_back(static_cast<std::uint32_t>(std::max_element(bytes_.begin(), bytes_.end()) - bytes_.begin()));
     seen[plans[0]] = true;
     std::uint64_t sum = 0;
     for (std::size_t next = 0; next != plans.size(); ++next) {
@@ -256,167 +230,138 @@ class balancer {
     limit_ = (std::max)(limit_, sum / plans.size() + (sum % plans.size() != 0));
   }
 
-  // ---------------------------------------------------------------------------------------------- chains of moves
-
-  void begin_to_move() {
+  void list_kept() {
     kept_.assign(bytes_.size(), {});
-    effort_ = 500'000;
-    for (std::uint32_t number = 0; number != pieces_.size(); ++number) {
-      kept_[pieces_[number].keeper].push_back(number);
-      effort_ += holders(number).size();
-    }
-    for (auto& numbers : kept_) std::stable_sort(numbers.begin(), numbers.end(), is_smaller());
+    for (std::uint32_t number = 0; number != pieces_.size(); ++number) kept_[pieces_[number].keeper].push_back(number);
+    for (auto& numbers : kept_) std::ranges::stable_sort(numbers, {}, size());
   }
 
-  // Step 2: makes the largest plan smaller, by steps that grow while they succeed. Returns its bytes.
-  std::uint64_t lower_largest() {
-    begin_to_move();
+  // Step 2: makes the largest plan smaller, by steps that grow while they succeed.
+  void lower_largest() {
     std::uint64_t step = 1;
     for (std::uint64_t most = largest(); most > limit_; most = largest()) {
       const std::uint64_t smallest_step = most / 8192 + 1;
       step = (std::min)((std::max)(step, smallest_step), most - limit_);
-      const std::size_t spared = effort_ / 8 * 7;  // for other steps
-      effort_ -= spared;
-      const bool is_lower = bring_under(most - step);
-      effort_ += spared;
-      if (!is_lower && step <= smallest_step) break;
-      step = is_lower ? step * 2 : step / 4;
+      if (bring_under(most - step)) step *= 2;
+      else if (step > smallest_step) step /= 4;
+      else return;
     }
-    raise_limit();
-    return largest();
   }
 
   // Moves pieces until no plan has more bytes. False if it finds no way.
   bool bring_under(std::uint64_t most) {
     most_ = most;
+    effort_ = most_effort_;
     for (std::uint32_t plan = 0; plan != bytes_.size(); ++plan) {
-      if (bytes_[plan] <= most) continue;
-      refused_.clear();
-      if (!make_room(plan, bytes_[plan] - most, longest_chain)) return false;
+      if (!make_room(plan, longest_chain)) return false;
       accept_moves();
     }
     return true;
   }
 
-  // Moves so many bytes of the plan away, or more. If it cannot, nothing is moved.
-  bool make_room(std::uint32_t plan, std::uint64_t bytes, unsigned chain) {
-    // A plan that has refused is not asked again for about as much: many ways lead to each plan.
-    std::uint64_t& refused = refused_.try_emplace({plan, chain}, ~std::uint64_t{0}).first->second;
-    if (bytes >= refused / 2) return false;
+  // Moves pieces of a plan that has too many bytes. If this is not enough, nothing is moved.
+  bool make_room(std::uint32_t plan, unsigned chain) {
     const std::size_t first_move = moves_.size();
-    for (std::uint64_t left = bytes; left != 0;) {
-      const std::uint64_t moved = move_piece(plan, left, chain);
-      left -= (std::min)(left, moved);
-      if (moved != 0) continue;
+    while (bytes_[plan] > most_) {
+      if (chain != 0 && move_piece(plan, chain)) continue;
       while (moves_.size() != first_move) take_back_move();
-      refused = bytes;
       return false;
     }
     return true;
   }
 
-  // Moves away the smallest piece that has so many bytes, or else the largest that has fewer. Returns its bytes, or 0.
-  std::uint64_t move_piece(std::uint32_t plan, std::uint64_t bytes, unsigned chain) {
-    const std::vector<std::uint32_t>& kept = kept_[plan];
-    const auto enough =
-        std::partition_point(kept.begin(), kept.end(), [&](auto n) { return pieces_[n].bytes < bytes; });
-    std::vector<std::uint32_t> tried;  // sets
-    const auto is_moved = [&](std::uint32_t number) {
-      spend(1);
-      const piece& each = pieces_[number];
-      if (each.keeper != plan || std::find(tried.begin(), tried.end(), each.set) != tried.end()) return false;
-      tried.push_back(each.set);
-      return move_to_holder(number, chain);
+  // Moves away the smallest piece that is enough and can be moved, or else the largest that is not enough.
+  bool move_piece(std::uint32_t plan, unsigned chain) {
+    const auto move_one_of = [&](auto at, auto end) {
+      std::vector<std::uint32_t> tried;  // sets
+      for (; at != end && tried.size() != most_tried && effort_ > 0; ++at) {
+        --effort_;
+        const auto [bytes, set, keeper] = pieces_[*at];
+        if (keeper != plan || std::ranges::find(tried, set) != tried.end()) continue;
+        tried.push_back(set);
+        if (move_to_holder(*at, chain)) return true;
+      }
+      return false;
     };
-    for (auto at = enough; at != kept.end() && tried.size() != most_sets && effort_ != 0; ++at)
-      if (is_moved(*at)) return pieces_[*at].bytes;
-    tried.clear();
-    for (auto at = enough; at != kept.begin() && tried.size() != most_sets && effort_ != 0;)
-      if (is_moved(*--at)) return pieces_[*at].bytes;
-    return 0;
+    const auto& kept = kept_[plan];
+    const auto enough = std::ranges::lower_bound(kept, std::pair(bytes_[plan] - most_, 0U), {}, size());
+    return move_one_of(enough, kept.end()) || move_one_of(std::make_reverse_iterator(enough), kept.rend());
   }
 
   // Moves the piece to a holder that has room for it, or that can make room.
   bool move_to_holder(std::uint32_t number, unsigned chain) {
-    spend(holders(number).size());
-    std::array<std::uint32_t, most_receivers> receivers{};
-    const auto end = std::partial_sort_copy(holders(number).begin(), holders(number).end(), receivers.begin(),
-                                            receivers.end(), is_emptier());
+    effort_ -= static_cast<std::ptrdiff_t>(holders(number).size());
+    std::array<std::uint32_t, most_tried> receivers{};
+    const auto end = std::ranges::partial_sort_copy(holders(number), receivers, {}, fill(), fill()).out;
     const std::uint32_t from = pieces_[number].keeper;
-    for (auto to = receivers.begin(); to != end && effort_ != 0; ++to) {
+    for (auto to = receivers.begin(); to != end && effort_ > 0; ++to) {
       if (*to == from) continue;
-      moves_.push_back({number, from});
-      bytes_[from] -= pieces_[number].bytes;
-      give(number, *to);
-      if (bytes_[*to] <= most_ || (chain != 1 && make_room(*to, bytes_[*to] - most_, chain - 1))) return true;
+      moves_.emplace_back(number, from);
+      transfer(number, *to);
+      if (make_room(*to, chain - 1)) return true;
       take_back_move();
     }
     return false;
   }
 
-  void take_back_move() {
-    const auto [number, from] = moves_.back();
-    moves_.pop_back();
+  void transfer(std::uint32_t number, std::uint32_t to) {
     bytes_[pieces_[number].keeper] -= pieces_[number].bytes;
-    give(number, from);
+    give(number, to);
+  }
+
+  void take_back_move() {
+    transfer(moves_.back().first, moves_.back().second);
+    moves_.pop_back();
   }
 
   void accept_moves() {
     for (const auto& [number, from] : moves_) {
       auto& before = kept_[from];
       auto& after = kept_[pieces_[number].keeper];
-      before.erase(std::lower_bound(before.begin(), before.end(), number, is_smaller()));
-      after.insert(std::lower_bound(after.begin(), after.end(), number, is_smaller()), number);
-      spend((before.size() + after.size()) / 16);
+      before.erase(std::ranges::lower_bound(before, size()(number), {}, size()));
+      after.insert(std::ranges::lower_bound(after, size()(number), {}, size()), number);
     }
     moves_.clear();
   }
-
-  void spend(std::size_t looks) { effort_ -= (std::min)(effort_, looks); }
-
-  // ---------------------------------------------------------------------------------------------------- the result
 
   [[nodiscard]] std::vector<std::uint32_t> keepers() const {
     std::vector<std::uint32_t> result(shared_.size());
     std::vector<std::uint32_t> common(shared_.plans());  // plans that hold all indices of unknown bytes
     std::iota(common.begin(), common.end(), 0U);
-    std::vector<index_set> unknown;  // sets with such indices
-    for (const index_set set : sets_) {
-      for (const std::uint32_t index : set)
-        if (shared_.bytes(index) != 0) result[index] = pieces_[piece_of_[index]].keeper;
-        else if (unknown.empty() || unknown.back().data() != set.data()) unknown.push_back(set);
-    }
-    for (const index_set set : unknown)
-      std::erase_if(common, [&](std::uint32_t plan) { return !contains(shared_.holders(set.front()), plan); });
-    // One of the plans: the keeper of the first small index of these sets that has one of them, or else the lowest.
-    const auto choose_one = [&](plan_list plans, std::span<const index_set> sets) {
-      for (const index_set set : sets)
-        for (const std::uint32_t index : set)
-          if (shared_.bytes(index) != 0 && is_small(index) && contains(plans, result[index])) return result[index];
-      return plans.front();
-    };
-    const std::uint32_t of_all = common.empty() ? 0 : choose_one(common, unknown);
-    for (const index_set& set : unknown) {
-      const auto keeper = common.empty() ? choose_one(shared_.holders(set.front()), {&set, 1}) : of_all;
-      for (const std::uint32_t index : set)
-        if (shared_.bytes(index) == 0) result[index] = keeper;
+    for (std::uint32_t index = 0; index != shared_.size(); ++index)
+      if (shared_.bytes(index) != 0) result[index] = pieces_[piece_of_[index]].keeper;
+      else std::erase_if(common, [&](auto plan) { return !std::ranges::binary_search(shared_.holders(index), plan); });
+    std::optional<std::uint32_t> keeper;  // of unknown bytes: of a set's, or of all
+    for (const auto& set : sets_) {
+      if (common.empty()) keeper.reset();
+      for (const std::uint32_t index : set) {
+        if (shared_.bytes(index) != 0) continue;
+        if (!keeper) {
+          const plan_list plans = common.empty() ? shared_.holders(index) : common;
+          const auto small = std::ranges::find_if(set, [&](auto other) {
+            return shared_.bytes(other) != 0 && is_small(other) && std::ranges::binary_search(plans, result[other]);
+          });
+          keeper = small == set.end() ? plans.front() : result[*small];
+        }
+        result[index] = *keeper;
+      }
     }
     return result;
   }
 
   const shared_indices& shared_;
-  std::vector<std::uint64_t> own_bytes_;                                 // of each plan
-  std::uint64_t limit_ = 0;                                              // the highest lower bound that is known
-  std::uint64_t small_ = 0;                                              // bytes of a small index, at most
-  std::vector<std::vector<std::uint32_t>> sets_;                         // of holders: the indices of each
-  std::vector<std::uint32_t> piece_of_;                                  // each index
-  std::vector<piece> pieces_;                                            // set by set
-  std::vector<std::uint64_t> bytes_;                                     // of each plan
-  std::vector<std::vector<std::uint32_t>> kept_;                         // by each plan: its pieces, the smallest first
-  std::vector<move> moves_;                                              // not yet accepted: `kept_` is as before
-  std::uint64_t most_ = 0;                                               // bytes that a plan may have
-  std::map<std::pair<std::uint32_t, unsigned>, std::uint64_t> refused_;  // bytes, by plan and length of the chain
-  std::size_t effort_ = 0;  // how many pieces and holders may still be looked at
+  std::vector<std::uint64_t> own_bytes_;          // of each plan
+  std::uint64_t limit_ = 0;                       // the highest lower bound that is known
+  std::uint64_t small_ = 0;                       // bytes of a small index, at most
+  std::vector<std::vector<std::uint32_t>> sets_;  // of holders: the indices of each
+  std::vector<std::uint32_t> piece_of_;           // each index
+  std::vector<piece> pieces_;                     // set by set
+  std::vector<std::uint64_t> bytes_;              // of each plan
+  std::vector<std::vector<std::uint32_t>> kept_;  // by each plan: its pieces, the smallest first
+  std::vector<move> moves_;                       // not yet accepted: `kept_` is as before
+  std::uint64_t most_ = 0;                        // bytes that a plan may have
+  std::ptrdiff_t most_effort_ = 25'000;           // of one call of bring_under: what bounds the time
+  std::ptrdiff_t effort_ = 0;                     // how many pieces and holders may still be looked at
 };
 
 }  // namespace detail
