@@ -117,7 +117,7 @@ class balancer {
 
   [[nodiscard]] bool is_small(std::uint32_t index) const { return shared_.bytes(index) <= small_; }
   [[nodiscard]] plan_list holders(std::uint32_t number) const { return shared_.holders(pieces_[number].set); }
-  [[nodiscard]] std::uint64_t largest() const { return std::ranges::max(bytes_); }
+  [[nodiscard]] std::uint64_t largest() const { return *std::max_element(bytes_.begin(), bytes_.end()); }
   // What plans and pieces are put in order by.
   [[nodiscard]] auto fill() const {
     return [this](auto plan) { return std::pair(bytes_[plan], plan); };
@@ -125,7 +125,19 @@ class balancer {
   [[nodiscard]] auto size() const {
     return [this](auto number) { return std::pair(pieces_[number].bytes, number); };
   }
-  [[nodiscard]] std::uint32_t emptiest(plan_list plans) const { return std::ranges::min(plans, {}, fill()); }
+  // (Not the algorithms of ranges, which do this by themselves: libc++ 14 lacks them.)
+  template <class Key>
+  static auto by(Key key) {
+    return [key](const auto& a, const auto& b) { return key(a) < key(b); };
+  }
+  [[nodiscard]] std::uint32_t emptiest(plan_list plans) const {
+    return *std::min_element(plans.begin(), plans.end(), by(fill()));
+  }
+  // Where in the sorted pieces those begin that come not before this size.
+  [[nodiscard]] auto first_of_size(auto& kept, std::pair<std::uint64_t, std::uint32_t> least) const {
+    return std::lower_bound(kept.begin(), kept.end(), least,
+                            [this](auto number, const auto& other) { return size()(number) < other; });
+  }
 
   // Of the mean of all plans and the largest of what cannot be split, the higher.
   void set_limit() {
@@ -152,7 +164,8 @@ class balancer {
       if (number == sets_.size()) sets_.emplace_back();
       sets_[number].push_back(index);
     }
-    std::ranges::stable_sort(sets_, {}, [&](const auto& set) { return shared_.holders(set.front()).size(); });
+    std::stable_sort(sets_.begin(), sets_.end(),
+                     by([&](const auto& set) { return shared_.holders(set.front()).size(); }));
   }
 
   // An index is a piece, but small ones join the small one before. Where small and large ones take turns often, no run
@@ -189,7 +202,8 @@ class balancer {
     bytes_ = own_bytes_;
     std::vector<std::uint32_t> order(pieces_.size());
     std::iota(order.begin(), order.end(), 0U);
-    std::ranges::stable_sort(order, {}, [&](auto n) { return std::pair(holders(n).size(), ~pieces_[n].bytes); });
+    std::stable_sort(order.begin(), order.end(),
+                     by([&](auto n) { return std::pair(holders(n).size(), ~pieces_[n].bytes); }));
     for (const std::uint32_t number : order) give(number, emptiest(holders(number)));
     list_kept();
   }
@@ -204,8 +218,9 @@ class balancer {
       std::optional<std::uint32_t> keeper;
       for (std::uint32_t number = begin; number != end; left -= pieces_[number++].bytes) {
         if (!keeper || bytes_[*keeper] + pieces_[number].bytes / 2 > least) {
-          const auto found = std::ranges::find_if(
-              plans, [&](auto plan) { return bytes_[plan] <= most && left <= most - bytes_[plan]; });
+          const auto found = std::find_if(plans.begin(), plans.end(), [&](auto plan) {
+            return bytes_[plan] <= most && left <= most - bytes_[plan];
+          });
           keeper = found != plans.end() ? *found : emptiest(plans);
         }
         give(number, *keeper);
@@ -217,7 +232,8 @@ class balancer {
   // The fullest plan, the plans that could keep its pieces, those that could keep theirs, and so on: no other plan can
   // write what these write, so the largest plan never has less than their mean.
   void raise_limit() {
-    std::vector<std::uint32_t> plans{static_cast<std::uint32_t>(std::ranges::max_element(bytes_) - bytes_.begin())};
+    std::vector<std::uint32_t> plans{
+        static_cast<std::uint32_t>(std::max_element(bytes_.begin(), bytes_.end()) - bytes_.begin())};
     std::vector<bool> seen(bytes_.size());
     seen[plans[0]] = true;
     std::uint64_t sum = 0;
@@ -233,7 +249,7 @@ class balancer {
   void list_kept() {
     kept_.assign(bytes_.size(), {});
     for (std::uint32_t number = 0; number != pieces_.size(); ++number) kept_[pieces_[number].keeper].push_back(number);
-    for (auto& numbers : kept_) std::ranges::stable_sort(numbers, {}, size());
+    for (auto& numbers : kept_) std::stable_sort(numbers.begin(), numbers.end(), by(size()));
   }
 
   // Step 2: makes the largest plan smaller, by steps that grow while they succeed.
@@ -277,14 +293,14 @@ class balancer {
       for (; at != end && tried.size() != most_tried && effort_ > 0; ++at) {
         --effort_;
         const auto [bytes, set, keeper] = pieces_[*at];
-        if (keeper != plan || std::ranges::find(tried, set) != tried.end()) continue;
+        if (keeper != plan || std::find(tried.begin(), tried.end(), set) != tried.end()) continue;
         tried.push_back(set);
         if (move_to_holder(*at, chain)) return true;
       }
       return false;
     };
     const auto& kept = kept_[plan];
-    const auto enough = std::ranges::lower_bound(kept, std::pair(bytes_[plan] - most_, 0U), {}, size());
+    const auto enough = first_of_size(kept, {bytes_[plan] - most_, 0});
     return move_one_of(enough, kept.end()) || move_one_of(std::make_reverse_iterator(enough), kept.rend());
   }
 
@@ -292,7 +308,8 @@ class balancer {
   bool move_to_holder(std::uint32_t number, unsigned chain) {
     effort_ -= static_cast<std::ptrdiff_t>(holders(number).size());
     std::array<std::uint32_t, most_tried> receivers{};
-    const auto end = std::ranges::partial_sort_copy(holders(number), receivers, {}, fill(), fill()).out;
+    const plan_list plans = holders(number);
+    const auto end = std::partial_sort_copy(plans.begin(), plans.end(), receivers.begin(), receivers.end(), by(fill()));
     const std::uint32_t from = pieces_[number].keeper;
     for (auto to = receivers.begin(); to != end && effort_ > 0; ++to) {
       if (*to == from) continue;
@@ -318,8 +335,8 @@ class balancer {
     for (const auto& [number, from] : moves_) {
       auto& before = kept_[from];
       auto& after = kept_[pieces_[number].keeper];
-      before.erase(std::ranges::lower_bound(before, size()(number), {}, size()));
-      after.insert(std::ranges::lower_bound(after, size()(number), {}, size()), number);
+      before.erase(first_of_size(before, size()(number)));
+      after.insert(first_of_size(after, size()(number)), number);
     }
     moves_.clear();
   }
@@ -328,9 +345,12 @@ class balancer {
     std::vector<std::uint32_t> result(shared_.size());
     std::vector<std::uint32_t> common(shared_.plans());  // plans that hold all indices of unknown bytes
     std::iota(common.begin(), common.end(), 0U);
+    const auto holds = [](plan_list plans, std::uint32_t plan) {
+      return std::binary_search(plans.begin(), plans.end(), plan);
+    };
     for (std::uint32_t index = 0; index != shared_.size(); ++index)
       if (shared_.bytes(index) != 0) result[index] = pieces_[piece_of_[index]].keeper;
-      else std::erase_if(common, [&](auto plan) { return !std::ranges::binary_search(shared_.holders(index), plan); });
+      else std::erase_if(common, [&](auto plan) { return !holds(shared_.holders(index), plan); });
     std::optional<std::uint32_t> keeper;  // of unknown bytes: of a set's, or of all
     for (const auto& set : sets_) {
       if (common.empty()) keeper.reset();
@@ -338,8 +358,8 @@ class balancer {
         if (shared_.bytes(index) != 0) continue;
         if (!keeper) {
           const plan_list plans = common.empty() ? shared_.holders(index) : common;
-          const auto small = std::ranges::find_if(set, [&](auto other) {
-            return shared_.bytes(other) != 0 && is_small(other) && std::ranges::binary_search(plans, result[other]);
+          const auto small = std::find_if(set.begin(), set.end(), [&](auto other) {
+            return shared_.bytes(other) != 0 && is_small(other) && holds(plans, result[other]);
           });
           keeper = small == set.end() ? plans.front() : result[*small];
         }
