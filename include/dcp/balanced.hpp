@@ -31,7 +31,6 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
@@ -112,6 +111,7 @@ class balancer {
   using move = std::pair<std::uint32_t, std::uint32_t>;  // of a piece, and its keeper before
   using plan_list = std::span<const std::uint32_t>;
 
+  static constexpr std::uint32_t no_plan = ~std::uint32_t{0};
   static constexpr unsigned longest_chain = 7;  // moves
   static constexpr std::size_t most_tried = 8;  // sets of holders to move a piece of, and receivers for a piece
 
@@ -215,15 +215,15 @@ class balancer {
       std::uint64_t left = 0;
       for (; end != pieces_.size() && pieces_[end].set == pieces_[begin].set; ++end) left += pieces_[end].bytes;
       const plan_list plans = holders(begin);
-      std::optional<std::uint32_t> keeper;
+      std::uint32_t keeper = no_plan;
       for (std::uint32_t number = begin; number != end; left -= pieces_[number++].bytes) {
-        if (!keeper || bytes_[*keeper] + pieces_[number].bytes / 2 > least) {
+        if (keeper == no_plan || bytes_[keeper] + pieces_[number].bytes / 2 > least) {
           const auto found = std::find_if(plans.begin(), plans.end(), [&](auto plan) {
             return bytes_[plan] <= most && left <= most - bytes_[plan];
           });
           keeper = found != plans.end() ? *found : emptiest(plans);
         }
-        give(number, *keeper);
+        give(number, keeper);
       }
     }
     list_kept();
@@ -351,19 +351,19 @@ class balancer {
     for (std::uint32_t index = 0; index != shared_.size(); ++index)
       if (shared_.bytes(index) != 0) result[index] = pieces_[piece_of_[index]].keeper;
       else std::erase_if(common, [&](auto plan) { return !holds(shared_.holders(index), plan); });
-    std::optional<std::uint32_t> keeper;  // of unknown bytes: of a set's, or of all
+    std::uint32_t keeper = no_plan;  // of unknown bytes: of a set's, or of all
     for (const auto& set : sets_) {
-      if (common.empty()) keeper.reset();
+      if (common.empty()) keeper = no_plan;
       for (const std::uint32_t index : set) {
         if (shared_.bytes(index) != 0) continue;
-        if (!keeper) {
+        if (keeper == no_plan) {
           const plan_list plans = common.empty() ? shared_.holders(index) : common;
           const auto small = std::find_if(set.begin(), set.end(), [&](auto other) {
             return shared_.bytes(other) != 0 && is_small(other) && holds(plans, result[other]);
           });
           keeper = small == set.end() ? plans.front() : result[*small];
         }
-        result[index] = *keeper;
+        result[index] = keeper;
       }
     }
     return result;

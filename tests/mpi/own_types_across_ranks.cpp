@@ -463,7 +463,7 @@ int main(int count, char** words) {
   shared.list->push_back({"all", 0});
   const auto refused = test::outcome_of([&] { return dcp::dedup_tensors(shared, MPI_COMM_WORLD).list->size(); });
   tests.check(
-      refused.error == "invalid_argument: dcp: plans share their items with a copy: pass the plans by std::move",
+      refused.error == "invalid_argument: dcp: a copy of the plans shares their items: pass the plans by std::move",
       refused.error);
   tests.check(shared.list->size() == 1, "the plan was changed");
   shared = dcp::dedup_tensors(std::move(shared), any_communicator{MPI_COMM_WORLD});

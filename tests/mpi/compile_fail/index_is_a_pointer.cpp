@@ -1,4 +1,4 @@
-// dcp: an index cannot be hashed and compared
+// dcp: an index is a pointer to characters
 
 #include <dcp/mpi.hpp>
 
