@@ -32,12 +32,12 @@
   X(part) X(partial_sort_copy) X(parts_in) X(parts_of) X(piece_of_) X(place_) X(plan_) X(planned_items) X(plans)       \
   X(policy) X(pop_back) X(predicate) X(prefetch) X(process_id) X(pthread_self) X(pthread_threadid_np) X(push_back)     \
   X(raise) X(raise_limit) X(read_boxes) X(record_known) X(redundant_items) X(refuse_null) X(refuse_shared_items)       \
-  X(removal_message) X(rend) X(report) X(report_on) X(require_coverage) X(reserve) X(reset) X(resize) X(result)        \
-  X(room_in) X(runtime_error) X(same_data) X(same_index) X(search) X(seen) X(set_limit) X(shared) X(shared_)           \
-  X(shared_indices) X(shrink_to_fit) X(size) X(skip_kept) X(snprintf) X(sort) X(source_location) X(span)               \
-  X(stable_sort) X(storage_size) X(str) X(strftime) X(string_view) X(subspan) X(substr) X(syscall) X(table_) X(take)   \
-  X(take_back_move) X(tensor_name) X(text) X(thread_id) X(time_point_cast) X(to_string) X(to_time_t) X(transfer)       \
-  X(try_emplace) X(type_identity) X(value_or) X(valueless_by_exception) X(vector) X(visibility) X(visit) X(what)       \
+  X(removal_message) X(rend) X(report) X(report_on) X(require_coverage) X(reserve) X(resize) X(result) X(room_in)      \
+  X(runtime_error) X(same_data) X(same_index) X(search) X(seen) X(set_limit) X(shared) X(shared_) X(shared_indices)    \
+  X(shrink_to_fit) X(size) X(skip_kept) X(snprintf) X(sort) X(source_location) X(span) X(stable_sort) X(storage_size)  \
+  X(str) X(strftime) X(string_view) X(subspan) X(substr) X(syscall) X(table_) X(take) X(take_back_move)                \
+  X(tensor_name) X(text) X(thread_id) X(time_point_cast) X(to_string) X(to_time_t) X(transfer) X(try_emplace)          \
+  X(type_identity) X(type_list) X(value_or) X(valueless_by_exception) X(vector) X(visibility) X(visit) X(what)         \
   X(with_share) X(write_line) X(writes_nothing) X(written)
 // clang-format on
 

@@ -292,7 +292,7 @@ class duplicates {
   /// The redundant items of one plan, ascending: a forward range of `duplicate`, by value, with `size()` and `empty()` in
   /// constant time. Valid until the decision is changed, moved or destroyed.
   [[nodiscard]] redundant_items in(std::size_t plan) const&;
-  redundant_items in(std::size_t plan) const&& = delete;
+  [[nodiscard]] redundant_items in(std::size_t plan) const&& = delete;
 
   /// Whether the plans have as many items and every item the same kept item. Linear in the items.
   friend bool operator==(const duplicates& a, const duplicates& b) { return a.is_equal(b); }
@@ -501,9 +501,9 @@ consteval bool has_equality() {
 }
 
 template <class Index>
-concept whole_index = !std::is_array_v<Index> && requires(const Index& index) {
-  { std::hash<Index>{}(index) } -> std::convertible_to<std::size_t>;
-  { index == index } -> std::convertible_to<bool>;
+concept whole_index = !std::is_array_v<Index> && requires(const Index& a, const Index& b) {
+  { std::hash<Index>{}(a) } -> std::convertible_to<std::size_t>;
+  { a == b } -> std::convertible_to<bool>;
 };
 
 template <class Index>
@@ -638,9 +638,10 @@ concept answered_by_trait =
 // What answers the question about the object.
 template <class Question, bool is_entry = false, class Object>
 constexpr auto& answering(Object& object) {
-  if constexpr (answered_by_trait<Question, std::remove_const_t<Object>>) return object;
-  else if constexpr (is_entry) return detail::answering<Question>(object.second);
-  else if constexpr (pointer_like<std::remove_const_t<Object>>) return detail::answering<Question>(*object);
+  using type = std::remove_const_t<Object>;
+  constexpr bool has_trait = answered_by_trait<Question, type>;
+  if constexpr (is_entry && !has_trait) return detail::answering<Question>(object.second);
+  else if constexpr (pointer_like<type> && !has_trait) return detail::answering<Question>(*object);
   else return object;
 }
 template <class Question, bool is_entry, class Object>
@@ -797,7 +798,9 @@ consteval bool has_index_functions() {
   using index = typename Reader::index_type;
   constexpr bool can_hash = requires(const index& a) { hash_question::call(Reader::template trait<hash_question>, a); };
   if constexpr (Reader::template has_trait<equal_question>)
-    return can_hash && requires(const index& a) { equal_question::call(Reader::template trait<equal_question>, a, a); };
+    return can_hash && requires(const index& a, const index& b) {
+      equal_question::call(Reader::template trait<equal_question>, a, b);
+    };
   else return !Reader::template has_trait<hash_question> || (can_hash && detail::has_equality<index>());
 }
 
@@ -820,9 +823,10 @@ consteval bool is_size() {
 
 template <class Reader>
 consteval bool check_items() {
-  if constexpr (Reader::template is_near_miss<index_question> || Reader::template is_near_miss<storage_size_question> ||
-                Reader::template is_near_miss<writes_nothing_question> ||
-                Reader::template is_near_miss<same_data_question, const typename Reader::data>)
+  constexpr bool is_near_miss = []<class... Questions>(type_list<Questions...>) {
+    return (Reader::template is_near_miss<Questions> || ...);
+  }(type_list<index_question, storage_size_question, writes_nothing_question>());
+  if constexpr (is_near_miss || Reader::template is_near_miss<same_data_question, const typename Reader::data>)
     static_assert(
         never<Reader>,
         "dcp: a function that write_item_traits or a write item has for dcp cannot be called: it has to take "
@@ -1327,7 +1331,7 @@ class duplicate_search {
   }
 
   // The keeper of each id.
-  std::vector<std::uint32_t> chosen_by(const keep_policy& policy) const {
+  [[nodiscard]] std::vector<std::uint32_t> chosen_by(const keep_policy& policy) const {
     // Each id has a part of `holders` with room for all its items, of which several can be in one plan.
     const std::size_t ids = found_.kept_.size();
     std::vector<std::uint32_t> counts(ids);

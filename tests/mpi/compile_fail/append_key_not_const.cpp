@@ -12,9 +12,10 @@ struct numbers : std::vector<int> {
 #else
   void append_key(std::string& bytes) {
 #endif
-    for (const int each : *this) bytes += std::to_string(each) + ' ';
-  }
-};
+      for (const int each : *this) bytes += std::to_string(each) + ' ';
+}
+}
+;
 
 struct item {
   numbers index;
