@@ -23,5 +23,5 @@ int main() {
       .keep = dcp::keep::balanced,   // which plan writes an index; dcp::keep::first if not given
       .check_replicas = true,        // throws dcp::conflict_error if a redundant item differs from its kept item
       .max_message = 4096});         // bytes of the message; 64 KiB if not given
-  for (const plan& each : plans) std::cout << each.items[0].index << '\n';  // bias and weight
+  for (const plan& each : plans) std::cout << each.items.size() << '\n';  // 1 and 1: balanced
 }
