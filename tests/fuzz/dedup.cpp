@@ -218,7 +218,7 @@ void compare(const input& in) {
         require(next->keeper_position < plain[next->keeper].items.size(), "what stays is one of its items");
         const item& writer = plain[next->keeper].items[next->keeper_position];
         require(writer.index == it.index && writer.number != it.number, "what stays is another item of the index");
-        conflicts += it.bytes != 0 && writer.data != it.data;  // an empty item is not compared
+        conflicts += it.bytes != 0U && writer.data != it.data;  // an empty item is not compared
         keys += (keys.empty() ? "#" : ", #") + std::to_string(position);
         ++next;
       } else {
