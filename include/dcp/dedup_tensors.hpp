@@ -978,9 +978,9 @@ void append_index(std::string& text, const Index& index, std::size_t position) {
   if constexpr (std::convertible_to<const Index&, std::string_view>) detail::append_quoted(text, index);
   else if constexpr (prints_itself<Index>) {
     std::ostringstream out;
-    out.exceptions(std::ios_base::badbit);  // or else it would swallow a failed allocation
     out.imbue(std::locale::classic());
     out << index;
+    if (out.bad()) detail::raise(std::bad_alloc());  // a stream keeps what its buffer throws to itself
     text += out.str();
   } else if constexpr (!std::floating_point<Index> && requires { std::to_string(index); })
     text += std::to_string(index);

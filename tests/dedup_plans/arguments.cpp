@@ -47,7 +47,7 @@ TEST_CASE("dedup_plans exits with 1 where the reader of its output has gone") {
   for (int i = 0; i != 20'000; ++i) dump += "layer." + std::to_string(i) + "\t0\ttensor\tfloat32\t4\t4\t-\n";
   const std::string file = folder.write(dump);
   const std::string command =
-      "cd " + folder.path() + "; (" DCP_EXAMPLES_BIN "/dedup_plans " + file + " 2>reason; echo $? >status) | true";
+      "cd " + folder.path() + "; ('" DCP_EXAMPLES_BIN "/dedup_plans' " + file + " 2>reason; echo $? >status) | true";
   REQUIRE(std::system(command.c_str()) == 0);
   REQUIRE(content_of(folder.path() + "/status") == "1\n");
   REQUIRE(test::pattern("[^\n:0-9]+: cannot be written: [^\n]+\n").matches(content_of(folder.path() + "/reason")));
