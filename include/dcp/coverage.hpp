@@ -239,19 +239,20 @@ template <class Reader>
 consteval bool check_chunk() {
   if constexpr (Reader::template is_near_miss<chunk_question>)
     static_assert(
-        never<Reader>,
+        always_false<Reader>,
         "dcp: `chunk` cannot be called: write_item_traits<Item>::chunk has to take `const Item&`, and a member "
         "function chunk() to be const");
   else if constexpr (std::is_void_v<given_chunk<Reader>>)
-    static_assert(never<Reader>,
+    static_assert(always_false<Reader>,
                   "dcp: a write item tells no chunk: give it, or its dcp::write_item_traits, a function `chunk`");
   else if constexpr (!requires(chunk_of<Reader> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
-    static_assert(never<Reader>,
+    static_assert(always_false<Reader>,
                   "dcp: the chunk of a write item is no value with `offsets`, `sizes` and `size`, ranges of integers");
   else if constexpr (!requires(chunk_of<Reader> its, typename Reader::index_type index) {
                        detail::tensor_name(std::addressof(its), index).size();
                      })
-    static_assert(never<Reader>, "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
+    static_assert(always_false<Reader>,
+                  "dcp: a write item does not name its tensor: give its chunk a string as member `fqn`");
   else return true;
   return false;
 }

@@ -434,9 +434,6 @@ template <class Exception>
 #endif
 }
 
-template <class>
-constexpr bool never = false;
-
 // --------------------------------------------------------------------------------------------- what an index is
 //
 // Whole, if it has `==` and std::hash, both of which are then used. Else its parts are hashed and compared in order. What
@@ -540,22 +537,6 @@ constexpr bool equal_indices(const Index& a, const Index& b) {
       return (detail::equal_indices(std::get<At>(a), std::get<At>(b)) && ...);
     }(std::make_index_sequence<std::tuple_size_v<Index>>());
 }
-
-// A pointer to characters or numbers is text or a list, and would be compared by its address.
-template <class Index>
-consteval bool has_bare_text() {
-  using decayed = std::decay_t<Index>;
-  if constexpr (std::is_pointer_v<decayed>) return std::is_integral_v<std::remove_pointer_t<decayed>>;
-  else return !detail::all_parts<Index>([]<class Part>(type_list<Part>) { return !detail::has_bare_text<Part>(); });
-}
-
-// An index that is returned by value is made at every look, so it must own nothing.
-template <class Result>
-constexpr bool owns_nothing = std::is_lvalue_reference_v<Result> || std::is_trivially_copyable_v<Result>;
-template <class First, class Second>
-inline constexpr bool owns_nothing<std::pair<First, Second>> = owns_nothing<First> && owns_nothing<Second>;
-template <class... Parts>
-inline constexpr bool owns_nothing<std::tuple<Parts...>> = (owns_nothing<Parts> && ...);
 
 // ------------------------------------------------------------------------------------------ reading your types
 //
@@ -771,9 +752,14 @@ template <class Range>
 concept holds_elements =
     std::ranges::forward_range<Range> && std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> &&
     std::same_as<std::remove_cvref_t<std::ranges::range_reference_t<Range>>, std::ranges::range_value_t<Range>>;
+template <class Result>
+concept lasting_elements =
+    (std::is_lvalue_reference_v<Result> || std::ranges::enable_borrowed_range<std::remove_cvref_t<Result>>) &&
+    holds_elements<const std::remove_cvref_t<Result>>;
 // A container that owns its elements passes its own constness on to them; a span or a handle does not.
 template <class Range>
-concept owns_elements = std::is_const_v<element_of<const Range>> && !std::is_const_v<element_of<Range>>;
+concept owns_elements =
+    !std::is_array_v<Range> && std::is_const_v<element_of<const Range>> && !std::is_const_v<element_of<Range>>;
 template <class Result>
 concept changeable = std::is_lvalue_reference_v<Result> && !std::is_const_v<std::remove_reference_t<Result>>;
 
@@ -785,108 +771,101 @@ concept plain_sequence =
     !requires { typename Items::key_type; } &&
     (std::ranges::contiguous_range<Items> || !std::is_polymorphic_v<Item> || std::is_final_v<Item>) &&
     requires(Items& items) { items.erase(items.begin(), items.end()); };
-
 template <class Items>
 concept erasable = (plain_sequence<Items> && std::is_move_assignable_v<std::ranges::range_value_t<Items>>) ||
                    (!plain_sequence<Items> && requires(Items& items) { items.erase(items.begin()); });
+template <class Plans, class Items = items_of<Plans>>
+concept copyable =
+    std::is_copy_constructible_v<Plans> && std::is_copy_constructible_v<plan_of<Plans>> &&
+    std::is_copy_constructible_v<Items> && std::is_copy_constructible_v<std::ranges::range_value_t<Items>>;
+// Not, if a copy of a const plan may refer to the same items.
+template <class Plans>
+concept copies_items = !changeable<items_result<Plans>> && std::is_const_v<element_of<const items_of<Plans>>>;
 
-// Whether the trait's functions for an index, if there are any, go together and can be called.
-template <class Reader>
-consteval bool has_index_functions() {
-  using index = typename Reader::index_type;
-  constexpr bool can_hash = requires(const index& a) { hash_question::call(Reader::template trait<hash_question>, a); };
-  if constexpr (Reader::template has_trait<equal_question>)
-    return can_hash && requires(const index& a, const index& b) {
-      equal_question::call(Reader::template trait<equal_question>, a, b);
-    };
-  else return !Reader::template has_trait<hash_question> || (can_hash && detail::has_equality<index>());
+// A pointer to characters or numbers is text or a list, and would be compared by its address.
+template <class Index>
+consteval bool has_bare_text() {
+  using decayed = std::decay_t<Index>;
+  if constexpr (std::is_pointer_v<decayed>) return std::is_integral_v<std::remove_pointer_t<decayed>>;
+  else return !detail::all_parts<Index>([]<class Part>(type_list<Part>) { return !detail::has_bare_text<Part>(); });
 }
+// An index that is returned by value is made anew each time it is looked at, so it must own nothing.
+template <class Result>
+constexpr bool owns_nothing = std::is_lvalue_reference_v<Result> || std::is_trivially_copyable_v<Result>;
+template <class First, class Second>
+inline constexpr bool owns_nothing<std::pair<First, Second>> = owns_nothing<First> && owns_nothing<Second>;
+template <class... Parts>
+inline constexpr bool owns_nothing<std::tuple<Parts...>> = (owns_nothing<Parts> && ...);
 
-// Whether it is the key of a map's entry whose value has an index too, of another type.
+// The index of a map's entry is the key, though the value has an index of another type.
+template <class Reader, class Entry = typename Reader::entry>
+concept ambiguous_index = Reader::is_entry && !answered_by_trait<index_question, Entry> && !requires(Entry& entry) {
+  requires std::same_as<std::remove_cvref_t<decltype(entry.first)>, typename Reader::index_type>;
+};
+
+// Hash and equality come from one source, or the trait has a hash alone.
 template <class Reader>
-consteval bool is_ambiguous() {
-  using entry = typename Reader::entry;
-  if constexpr (!Reader::is_entry || answered_by_trait<index_question, entry>) return false;
-  else return !std::same_as<typename Reader::index_type, std::remove_cvref_t<decltype(std::declval<entry&>().first)>>;
+consteval bool tells_indices_apart() {
+  using index = typename Reader::index_type;
+  constexpr bool has_equal = Reader::template has_trait<equal_question>;
+  if constexpr (Reader::template has_trait<hash_question>)
+    return requires(const index& a) { hash_question::call(Reader::template trait<hash_question>, a); } &&
+           (has_equal || detail::has_equality<index>()) && (!has_equal || requires(const index& a) {
+             equal_question::call(Reader::template trait<equal_question>, a, a);
+           });
+  else return !has_equal && detail::is_index<index>();
 }
 
 // (Of 64 bits at most: an `unsigned __int128` is an integer in GNU's dialect.)
-template <class Optional>
-consteval bool is_size() {
-  if constexpr (optional_like<Optional>)
-    return detail::is_size<std::remove_cvref_t<decltype(*std::declval<Optional&>())>>();
-  else if constexpr (std::is_void_v<Optional>) return true;
-  else return std::integral<Optional> && sizeof(Optional) <= sizeof(std::uint64_t);
-}
+template <class Size>
+concept integral_size = std::integral<Size> && sizeof(Size) <= sizeof(std::uint64_t);
+template <class Size>
+concept size_or_void =
+    std::is_void_v<Size> || integral_size<Size> || (optional_like<Size> && requires(const Size& size) {
+      requires integral_size<std::remove_cvref_t<decltype(*size)>>;
+    });
+
+template <class Reader, class... Questions>
+concept has_near_miss = (Reader::template is_near_miss<Questions> || ...) ||
+                        Reader::template is_near_miss<same_data_question, const typename Reader::data>;
+
+// What does not fit gets one sentence. The caller of these functions then does nothing, so that no other error follows.
+
+template <class>
+constexpr bool always_false = false;
 
 template <class Reader>
 consteval bool check_items() {
-  constexpr bool is_near_miss = []<class... Questions>(type_list<Questions...>) {
-    return (Reader::template is_near_miss<Questions> || ...);
-  }(type_list<index_question, storage_size_question, writes_nothing_question>());
-  if constexpr (is_near_miss || Reader::template is_near_miss<same_data_question, const typename Reader::data>)
-    static_assert(
-        never<Reader>,
-        "dcp: a function that write_item_traits or a write item has for dcp cannot be called: it has to take "
-        "`const Item&`, or as a member function to be const; see the comment of write_item_traits for its form");
+  if constexpr (has_near_miss<Reader, index_question, storage_size_question, writes_nothing_question>)
+    static_assert(always_false<Reader>,
+                  "dcp: a function that write_item_traits or a write item has for dcp cannot be called: it has to take "
+                  "`const Item&`, or as a member function to be const; see the comment of write_item_traits");
   else if constexpr (std::is_void_v<typename Reader::index_result>)
     static_assert(
-        never<Reader>,
+        always_false<Reader>,
         "dcp: a write item has no index: give it a member `index`, or specialise dcp::write_item_traits<Item> "
-        "with `static const auto& index(const Item&)`; or, if a plan was taken for a range of items, specialise "
-        "dcp::save_plan_traits<Plan> with its `items`");
-  else if constexpr (detail::is_ambiguous<Reader>())
-    static_assert(never<Reader>,
+        "with `static const auto& index(const Item&)`; or, if a plan was taken for a range of items, "
+        "specialise dcp::save_plan_traits<Plan> with its `items`");
+  else if constexpr (ambiguous_index<Reader>)
+    static_assert(always_false<Reader>,
                   "dcp: the value of a map's entry has an index of another type than the key: specialise "
                   "dcp::write_item_traits<Entry> with `static const auto& index(const Entry&)`, to say which is meant");
   else if constexpr (!owns_nothing<typename Reader::index_result>)
-    static_assert(
-        never<Reader>,
-        "dcp: an index that owns memory is returned by value, and made anew at every look: return a reference "
-        "into the item, a view such as std::string_view, or a std::tie of parts");
+    static_assert(always_false<Reader>,
+                  "dcp: an index that owns memory is returned by value, and made anew at every look: return a "
+                  "reference into the item, a view such as std::string_view, or a std::tie of parts");
   else if constexpr (detail::has_bare_text<typename Reader::index_type>())
-    static_assert(
-        never<Reader>,
-        "dcp: an index is a pointer to characters, which is compared by its address: return a std::string_view");
-  else if constexpr (!detail::has_index_functions<Reader>())
-    static_assert(
-        never<Reader>,
-        "dcp: write_item_traits<Item>::hash and ::equal have to take `const Index&`, and go together: `equal` "
-        "needs a `hash` that is the same for equal indices, and a `hash` alone an `==` of the index");
-  else if constexpr (!Reader::template has_trait<hash_question> && !detail::is_index<typename Reader::index_type>())
-    static_assert(
-        never<Reader>,
-        "dcp: an index cannot be hashed and compared: give it `==` and std::hash, or make it a pair, tuple, "
-        "std::array, optional or range of what has both, or give write_item_traits<Item> a `hash` and an `equal`");
-  else if constexpr (!detail::is_size<std::remove_cvref_t<typename Reader::template answer<storage_size_question>>>())
-    static_assert(never<Reader>, "dcp: storage_size is no integer, nor a std::optional of one");
+    static_assert(always_false<Reader>,
+                  "dcp: an index is a pointer to characters, which is compared by its address: return a "
+                  "std::string_view");
+  else if constexpr (!detail::tells_indices_apart<Reader>())
+    static_assert(always_false<Reader>,
+                  "dcp: an index cannot be hashed and compared: give it `==` and std::hash, or make it a pair, tuple, "
+                  "std::array, optional or range of what has both, or give write_item_traits<Item> a `hash` and an "
+                  "`equal` that take `const Index&` (without the `equal`, the index needs an `==`)");
+  else if constexpr (!size_or_void<std::remove_cvref_t<typename Reader::template answer<storage_size_question>>>)
+    static_assert(always_false<Reader>, "dcp: storage_size is no integer, nor a std::optional of one");
   else return true;
-  return false;
-}
-
-template <class Plans>
-consteval bool check_plan() {
-  using plan = plan_of<Plans>;
-  using items = items_of<Plans>;
-  if constexpr (detail::is_near_miss<items_question, map_like<Plans>, plan>())
-    static_assert(
-        never<Plans>,
-        "dcp: `items` cannot be called with a const plan: save_plan_traits<Plan>::items has to take `const Plan&` "
-        "too (`auto& plan` takes both), and a member function items() to be const");
-  else if constexpr (std::is_void_v<items_result<Plans>>)
-    static_assert(never<Plans>,
-                  "dcp: a plan has no items: give it a member `items`, or specialise dcp::save_plan_traits<Plan> with "
-                  "`static auto& items(auto& plan)`");
-  else if constexpr (!std::is_lvalue_reference_v<items_result<Plans>> && !std::ranges::enable_borrowed_range<items>)
-    static_assert(never<Plans>,
-                  "dcp: the items of a plan are returned by value and die at once: let `items` return a reference, "
-                  "`auto&`, or, if it returns a handle whose items stay valid, specialise "
-                  "std::ranges::enable_borrowed_range");
-  else if constexpr (!holds_elements<const items>)
-    static_assert(never<Plans>,
-                  "dcp: the items of a plan are no forward range of lvalues: keep them in a container, or specialise "
-                  "dcp::save_plan_traits<Plan> with the `items` that are meant");
-  else return detail::check_items<item_reader<items>>();
   return false;
 }
 
@@ -895,9 +874,22 @@ template <class Plans>
 consteval bool check_readable() {
   if constexpr (!holds_elements<Plans>)
     static_assert(
-        never<Plans>,
+        always_false<Plans>,
         "dcp: the plans are no forward range of lvalues: keep them in a container, such as std::vector<Plan>");
-  else return detail::check_plan<Plans>();
+  else if constexpr (detail::is_near_miss<items_question, map_like<Plans>, plan_of<Plans>>())
+    static_assert(always_false<Plans>,
+                  "dcp: `items` cannot be called with a const plan: save_plan_traits<Plan>::items has to take `const "
+                  "Plan&` too (`auto& plan` takes both), and a member function items() to be const");
+  else if constexpr (std::is_void_v<items_result<Plans>>)
+    static_assert(always_false<Plans>,
+                  "dcp: a plan has no items: give it a member `items`, or specialise dcp::save_plan_traits<Plan> with "
+                  "`static auto& items(auto& plan)`");
+  else if constexpr (!lasting_elements<items_result<Plans>>)
+    static_assert(always_false<Plans>,
+                  "dcp: the items of a plan are no forward range of lvalues that outlives the call of `items`: let it "
+                  "return a reference to a container, `auto&`, or a handle whose items stay valid and that "
+                  "std::ranges::enable_borrowed_range is specialised for");
+  else return detail::check_items<reader_of<Plans>>();
   return false;
 }
 
@@ -906,12 +898,11 @@ template <class Plans>
 consteval bool check_changeable() {
   if constexpr (!detail::check_readable<Plans>()) return false;
   else if constexpr (!changeable<items_result<Plans, element_of<Plans>>>)
-    static_assert(
-        never<Plans>,
-        "dcp: the plan's items are const or not owned by the plan: `items` must return a non-const reference for "
-        "a non-const plan (is the plan, or its member `items`, const?)");
+    static_assert(always_false<Plans>,
+                  "dcp: the plan's items are const or not owned by the plan: `items` must return a non-const "
+                  "reference for a non-const plan (is the plan, or its member `items`, const?)");
   else if constexpr (!erasable<items_of<Plans>>)
-    static_assert(never<Plans>,
+    static_assert(always_false<Plans>,
                   "dcp: the items of a plan cannot be erased: keep them in a container with `erase`, and make them "
                   "assignable if it is a std::vector or std::deque");
   else return true;
@@ -922,23 +913,16 @@ consteval bool check_changeable() {
 template <class Plans, bool copies>
 consteval bool check_returnable() {
   if constexpr (!detail::check_readable<const Plans>()) return false;
-  else if constexpr (!owns_elements<Plans> || std::is_array_v<Plans>)
-    static_assert(never<Plans>,
+  else if constexpr (!owns_elements<Plans>)
+    static_assert(always_false<Plans>,
                   "dcp: the plans are const or not owned by their container: pass a container that owns them, such as "
                   "std::vector<Plan>, and no span, view, array or initializer_list; or call erase_duplicates");
-  else if constexpr (detail::check_changeable<Plans>()) {
-    if constexpr (copies && (changeable<items_result<Plans>> || !std::is_const_v<element_of<const items_of<Plans>>>))
-      static_assert(
-          never<Plans>,
-          "dcp: a copy of the plans would share their items: pass the plans by std::move, or let `items` return "
-          "a const reference, to const items, for a const plan");
-    else if constexpr (copies &&
-                       !(std::is_copy_constructible_v<Plans> && std::is_copy_constructible_v<plan_of<Plans>> &&
-                         std::is_copy_constructible_v<items_of<Plans>> &&
-                         std::is_copy_constructible_v<std::ranges::range_value_t<items_of<Plans>>>))
-      static_assert(never<Plans>, "dcp: plans that cannot be copied are passed by std::move");
-    else return true;
-  }
+  else if constexpr (!detail::check_changeable<Plans>()) return false;
+  else if constexpr (copies && !(copyable<Plans> && copies_items<Plans>))
+    static_assert(always_false<Plans>,
+                  "dcp: the plans cannot be copied, or a copy would share their items: pass them by std::move, or let "
+                  "`items` return a const reference, to const items, for a const plan");
+  else return true;
   return false;
 }
 

@@ -252,12 +252,12 @@ consteval bool check_sendable() {
   if constexpr (!detail::check_returnable<std::vector<Plan>, copies>()) return false;
   else if constexpr (!has_key_by_trait<reader> && !has_own_key<reader>)
     static_assert(
-        never<Plan>,
+        always_false<Plan>,
         "dcp: the index of a write item cannot travel between ranks: give it, or the part of it that cannot, a "
         "member function `void append_key(std::string& bytes) const`, or write_item_traits<Item> a `static "
         "void append_key(const Index&, std::string& bytes)`, as a trait with a `hash` needs");
   else if constexpr (reader::template is_near_miss<append_data_question, std::string>)
-    static_assert(never<Plan>,
+    static_assert(always_false<Plan>,
                   "dcp: append_data cannot be called: as a member function it has to be const and to take "
                   "`std::string& bytes`; that of write_item_traits takes `const Item&, std::string& bytes`");
   else return true;

@@ -1,4 +1,4 @@
-// dcp: write_item_traits<Item>::hash and ::equal have to take `const Index&`, and go together
+// dcp: an index cannot be hashed and compared
 #include <dcp/dedup_tensors.hpp>
 
 // By the default hash, "A" and "a" would be looked for in different places, and both be left.

@@ -1,4 +1,4 @@
-// dcp: the items of a plan are returned by value and die at once
+// dcp: the items of a plan are no forward range of lvalues that outlives the call of `items`
 #include <dcp/dedup_tensors.hpp>
 
 struct item {

@@ -1,4 +1,4 @@
-// dcp: a copy of the plans would share their items
+// dcp: the plans cannot be copied, or a copy would share their items
 #include <dcp/dedup_tensors.hpp>
 
 #include <memory>

@@ -1,4 +1,4 @@
-// dcp: plans that cannot be copied are passed by std::move
+// dcp: the plans cannot be copied, or a copy would share their items
 
 #include <dcp/mpi.hpp>
 
