@@ -1247,18 +1247,19 @@ class duplicate_search {
   // Replicas list the same items in the same order. So where an item had an earlier id, the next item is expected to have
   // the id after that: a comparison decides, without a hash. `place` is moved past the items that have.
   void follow_replica(item_place& place, std::size_t end) {
-    const std::uint32_t size = items_.size(place.plan);
-    for (; place.position != size && expected_ < end; ++place.position, ++expected_) {
-      const std::uint32_t id = found_.ids_[expected_];
-      if (!items_.same_index(place, found_.kept_[id])) return;
-      record_known(place, id);
-    }
+    if (expected_ >= end) return;
+    const std::size_t most = (std::min)(std::size_t{items_.size(place.plan) - place.position}, end - expected_);
+    const std::uint32_t* ids = found_.ids_.data() + expected_;
+    const std::uint32_t* const last = ids + most;
+    item_place next = place;
+    while (ids != last && items_.same_index(next, found_.kept_[*ids])) ++ids, ++next.position;
+    for (; place.position != next.position; ++place.position) record_known(place, found_.ids_[expected_++]);
   }
 
   // Where that fails, a block of items is hashed before the first of them is looked up: the loads of the keys overlap,
   // and so do those of the table's slots.
   void look_up_block(item_place& place) {
-    constexpr std::uint32_t block_size = 32;
+    constexpr std::uint32_t block_size = 16;
     std::uint32_t hashes[block_size];
     const std::uint32_t count = (std::min)(block_size, items_.size(place.plan) - place.position);
     if (count == 0) return;
