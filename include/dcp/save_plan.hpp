@@ -106,7 +106,7 @@ inline void append(std::string& bytes, std::span<const std::int64_t> size) {
   for (const std::int64_t each : size) detail::values::append(bytes, each);
 }
 
-std::optional<std::int64_t> bytes_of(std::span<const std::int64_t> size, std::int64_t element_size);
+std::optional<std::int64_t> bytes_of(std::span<const std::int64_t> size, Dtype dtype);
 
 }  // namespace detail::values
 
@@ -276,14 +276,12 @@ struct WriteItem {
   /// known here (0 all the same where an extent is 0: who writes nothing must not displace who writes something).
   /// Throws std::overflow_error past 2^63 - 1, and std::invalid_argument for a negative extent.
   [[nodiscard]] std::optional<std::int64_t> tensor_storage_size() const {
-    return tensor_data ? detail::values::bytes_of(tensor_data->size, element_size(tensor_data->properties.dtype))
-                       : std::nullopt;
+    return tensor_data ? detail::values::bytes_of(tensor_data->size, tensor_data->properties.dtype) : std::nullopt;
   }
 
   /// The bytes that the item itself writes: the chunk's, as above, or `nbytes`; nothing where neither is known.
   [[nodiscard]] std::optional<std::int64_t> storage_size() const {
-    if (tensor_data)
-      return detail::values::bytes_of(tensor_data->chunk.sizes, element_size(tensor_data->properties.dtype));
+    if (tensor_data) return detail::values::bytes_of(tensor_data->chunk.sizes, tensor_data->properties.dtype);
     return bytes_io_data ? std::optional(bytes_io_data->nbytes) : std::nullopt;
   }
 
@@ -382,8 +380,9 @@ inline std::uint64_t hash_bytes(std::string_view bytes) {
   return last(left == 1 ? load(at, 1) : 0, 0);
 }
 
-inline std::optional<std::int64_t> bytes_of(std::span<const std::int64_t> size, std::int64_t element_size) {
-  auto bytes = static_cast<std::uint64_t>(element_size);
+inline std::optional<std::int64_t> bytes_of(std::span<const std::int64_t> size, Dtype dtype) {
+  auto bytes = static_cast<std::uint64_t>(element_size(dtype));
+  const bool known = bytes != 0;
   bool empty = false;
   bool too_large = false;
   for (const std::int64_t extent : size) {
@@ -395,7 +394,7 @@ inline std::optional<std::int64_t> bytes_of(std::span<const std::int64_t> size, 
     bytes *= factor;
   }
   if (empty) return 0;  // whatever the other extents are
-  if (element_size == 0) return {};
+  if (!known) return {};
   if (too_large) detail::values::raise<std::overflow_error>("dcp: a tensor has 2^63 bytes or more");
   return static_cast<std::int64_t>(bytes);
 }
