@@ -62,7 +62,13 @@ class balanced_policy {
   constexpr balanced_policy() = default;
 
   /// The same with another tolerance: 0.01 is 1 %. Throws std::invalid_argument if it is negative or not finite.
-  [[nodiscard]] constexpr balanced_policy operator()(double tolerance) const;
+  [[nodiscard]] constexpr balanced_policy operator()(double tolerance) const {
+    if (!(tolerance >= 0 && tolerance <= (std::numeric_limits<double>::max)()))
+      detail::raise(std::invalid_argument("dcp: a tolerance is a finite number from 0 up"));
+    balanced_policy result = *this;
+    result.tolerance_ = tolerance;
+    return result;
+  }
 
   /// Of each shared index the plan that writes it.
   [[nodiscard]] std::vector<std::uint32_t> operator()(const shared_indices& shared) const;
@@ -270,12 +276,10 @@ class balancer {
   // Moves pieces of a plan that has too many bytes. If this is not enough, nothing is moved.
   bool make_room(std::uint32_t plan, unsigned chain) {
     const std::size_t first_move = moves_.size();
-    while (bytes_[plan] > most_) {
-      if (chain != 0 && move_piece(plan, chain)) continue;
-      while (moves_.size() != first_move) take_back_move();
-      return false;
-    }
-    return true;
+    while (bytes_[plan] > most_ && chain != 0 && move_piece(plan, chain)) continue;
+    if (bytes_[plan] <= most_) return true;
+    while (moves_.size() != first_move) take_back_move();
+    return false;
   }
 
   // Moves away the smallest piece that is enough and can be moved, or else the largest that is not enough.
@@ -375,14 +379,6 @@ class balancer {
 };
 
 }  // namespace detail
-
-constexpr keep::balanced_policy keep::balanced_policy::operator()(double tolerance) const {
-  if (!(tolerance >= 0 && tolerance <= (std::numeric_limits<double>::max)()))
-    detail::raise(std::invalid_argument("dcp: a tolerance is a finite number from 0 up"));
-  balanced_policy result;
-  result.tolerance_ = tolerance;
-  return result;
-}
 
 inline std::vector<std::uint32_t> keep::balanced_policy::operator()(const shared_indices& shared) const {
   if (shared.size() == 0) return {};
