@@ -34,6 +34,7 @@
 #include <span>
 #include <stdexcept>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -61,7 +62,13 @@ class balanced_policy {
   constexpr balanced_policy() = default;
 
   /// The same with another tolerance: 0.01 is 1 %. Throws std::invalid_argument if it is negative or not finite.
-  [[nodiscard]] constexpr balanced_policy operator()(double tolerance) const;
+  [[nodiscard]] constexpr balanced_policy operator()(double tolerance) const {
+    if (!(tolerance >= 0 && tolerance <= (std::numeric_limits<double>::max)()))
+      detail::raise(std::invalid_argument("dcp: a tolerance is a finite number from 0 up"));
+    balanced_policy result = *this;
+    result.tolerance_ = tolerance;
+    return result;
+  }
 
   /// Of each shared index the plan that writes it.
   [[nodiscard]] std::vector<std::uint32_t> operator()(const shared_indices& shared) const;
@@ -103,40 +110,33 @@ class balancer {
   }
 
  private:
-  // What stays together. Its holders are those of index `set`, the first that has them.
+  using plan_list = std::span<const std::uint32_t>;
+
+  // The indices that the same plans hold, by whether their bytes are known.
+  struct holder_set {
+    plan_list holders;
+    std::vector<std::uint32_t> known, unknown;
+  };
+  // What stays together, and is in one set.
   struct piece {
     std::uint64_t bytes;
     std::uint32_t set, keeper;
   };
-  using move = std::pair<std::uint32_t, std::uint32_t>;  // of a piece, and its keeper before
-  using plan_list = std::span<const std::uint32_t>;
+  using move = std::pair<std::uint32_t, std::uint32_t>;                      // of a piece, and its keeper before
+  using kept_pieces = std::vector<std::pair<std::uint64_t, std::uint32_t>>;  // bytes and number, in order
 
   static constexpr std::uint32_t no_plan = ~std::uint32_t{0};
   static constexpr unsigned longest_chain = 7;  // moves
   static constexpr std::size_t most_tried = 8;  // sets of holders to move a piece of, and receivers for a piece
 
   [[nodiscard]] bool is_small(std::uint32_t index) const { return shared_.bytes(index) <= small_; }
-  [[nodiscard]] plan_list holders(std::uint32_t number) const { return shared_.holders(pieces_[number].set); }
+  [[nodiscard]] plan_list holders(std::uint32_t number) const { return sets_[pieces_[number].set].holders; }
   [[nodiscard]] std::uint64_t largest() const { return *std::max_element(bytes_.begin(), bytes_.end()); }
-  // What plans and pieces are put in order by.
-  [[nodiscard]] auto fill() const {
-    return [this](auto plan) { return std::pair(bytes_[plan], plan); };
-  }
-  [[nodiscard]] auto size() const {
-    return [this](auto number) { return std::pair(pieces_[number].bytes, number); };
-  }
-  // (Not the algorithms of ranges, which do this by themselves: libc++ 14 lacks them.)
-  template <class Key>
-  static auto by(Key key) {
-    return [key](const auto& a, const auto& b) { return key(a) < key(b); };
+  [[nodiscard]] auto is_emptier() const {
+    return [this](auto a, auto b) { return std::pair(bytes_[a], a) < std::pair(bytes_[b], b); };
   }
   [[nodiscard]] std::uint32_t emptiest(plan_list plans) const {
-    return *std::min_element(plans.begin(), plans.end(), by(fill()));
-  }
-  // Where in the sorted pieces those begin that come not before this size.
-  [[nodiscard]] auto first_of_size(auto& kept, std::pair<std::uint64_t, std::uint32_t> least) const {
-    return std::lower_bound(kept.begin(), kept.end(), least,
-                            [this](auto number, const auto& other) { return size()(number) < other; });
+    return *std::min_element(plans.begin(), plans.end(), is_emptier());
   }
 
   // Of the mean of all plans and the largest of what cannot be split, the higher.
@@ -148,46 +148,44 @@ class balancer {
       limit_ = (std::max)(limit_, bytes);
     };
     for (std::size_t plan = 0; plan != shared_.plans(); ++plan)
-      own_bytes_.push_back(shared_.own_bytes(plan)), add(own_bytes_[plan]);
+      bytes_.push_back(shared_.own_bytes(plan)), add(bytes_[plan]);
     for (std::size_t index = 0; index != shared_.size(); ++index) add(shared_.bytes(index));
-    limit_ = (std::max)(limit_, total / shared_.plans() + (total % shared_.plans() != 0));
+    limit_ = (std::max)(limit_, total / bytes_.size() + (total % bytes_.size() != 0));
     small_ = limit_ / 32 / shared_.size();
   }
 
-  // The indices of each set of holders, the sets with the fewest holders first.
   void find_sets() {
     std::unordered_map<std::string_view, std::size_t> numbers;  // by the bytes of the holders
     for (std::uint32_t index = 0; index != shared_.size(); ++index) {
-      const auto bytes = std::as_bytes(shared_.holders(index));
-      const std::string_view key(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      const plan_list holders = shared_.holders(index);
+      const std::string_view key(reinterpret_cast<const char*>(holders.data()), holders.size_bytes());
       const std::size_t number = numbers.try_emplace(key, sets_.size()).first->second;
-      if (number == sets_.size()) sets_.emplace_back();
-      sets_[number].push_back(index);
+      if (number == sets_.size()) sets_.push_back({holders, {}, {}});
+      (shared_.bytes(index) == 0 ? sets_[number].unknown : sets_[number].known).push_back(index);
     }
     std::stable_sort(sets_.begin(), sets_.end(),
-                     by([&](const auto& set) { return shared_.holders(set.front()).size(); }));
+                     [](const auto& a, const auto& b) { return a.holders.size() < b.holders.size(); });
   }
 
   // An index is a piece, but small ones join the small one before. Where small and large ones take turns often, no run
   // would be long: there small ones join whatever is before.
   void make_pieces(std::uint64_t most_joined) {
     pieces_.reserve(shared_.size());
-    for (const auto& set : sets_) {
-      most_effort_ += static_cast<std::ptrdiff_t>(set.size() * shared_.holders(set.front()).size() / 8);
+    for (std::uint32_t set = 0; set != sets_.size(); ++set) {
+      const auto& [holders, indices, unknown] = sets_[set];
+      most_effort_ += static_cast<std::ptrdiff_t>(indices.size() * holders.size() / 8);
       int turns = 0;
-      for (std::size_t at = 1; at != set.size(); ++at) turns += is_small(set[at - 1]) && !is_small(set[at]);
-      std::size_t joined = 0;
+      for (std::size_t at = 1; at < indices.size(); ++at) turns += is_small(indices[at - 1]) && !is_small(indices[at]);
+      std::uint32_t joined = 0;
       std::uint64_t room = 0;  // in piece `joined`
-      for (const std::uint32_t index : set) {
+      for (const std::uint32_t index : indices) {
         const std::uint64_t bytes = shared_.bytes(index);
-        if (bytes == 0) continue;
         const bool joins = is_small(index) && bytes <= room;
-        const std::size_t number = joins ? joined : pieces_.size();
-        if (!joins) pieces_.push_back({0, set.front(), 0});
+        piece_of_[index] = joins ? joined : static_cast<std::uint32_t>(pieces_.size());
         if (joins) room -= bytes;
-        else if (is_small(index) || turns > 8) joined = number, room = most_joined;
-        pieces_[number].bytes += bytes;
-        piece_of_[index] = static_cast<std::uint32_t>(number);
+        else if (is_small(index) || turns > 8) joined = piece_of_[index], room = most_joined;
+        if (!joins) pieces_.push_back({0, set, 0});
+        pieces_[piece_of_[index]].bytes += bytes;
       }
     }
   }
@@ -199,18 +197,17 @@ class balancer {
 
   // Step 1.
   void give_largest_first() {
-    bytes_ = own_bytes_;
-    std::vector<std::uint32_t> order(pieces_.size());
-    std::iota(order.begin(), order.end(), 0U);
-    std::stable_sort(order.begin(), order.end(),
-                     by([&](auto n) { return std::pair(holders(n).size(), ~pieces_[n].bytes); }));
-    for (const std::uint32_t number : order) give(number, emptiest(holders(number)));
+    std::vector<std::tuple<std::size_t, std::uint64_t, std::uint32_t>> order;
+    for (std::uint32_t number = 0; number != pieces_.size(); ++number)
+      order.emplace_back(holders(number).size(), ~pieces_[number].bytes, number);
+    std::sort(order.begin(), order.end());
+    for (const auto& [count, bytes, number] : order) give(number, emptiest(holders(number)));
     list_kept();
   }
 
   // Step 3. What is left of a set goes to the first holder that may keep all of it, or else the emptiest gets its part.
   void give_in_order(std::uint64_t least, std::uint64_t most) {
-    bytes_ = own_bytes_;
+    for (const piece& each : pieces_) bytes_[each.keeper] -= each.bytes;
     for (std::uint32_t begin = 0, end = 0; begin != pieces_.size(); begin = end) {
       std::uint64_t left = 0;
       for (; end != pieces_.size() && pieces_[end].set == pieces_[begin].set; ++end) left += pieces_[end].bytes;
@@ -239,7 +236,7 @@ class balancer {
     std::uint64_t sum = 0;
     for (std::size_t next = 0; next != plans.size(); ++next) {
       sum += bytes_[plans[next]];
-      for (const std::uint32_t number : kept_[plans[next]])
+      for (const auto& [bytes, number] : kept_[plans[next]])
         for (const std::uint32_t plan : holders(number))
           if (!seen[plan]) plans.push_back(plan), seen[plan] = true;
     }
@@ -248,8 +245,9 @@ class balancer {
 
   void list_kept() {
     kept_.assign(bytes_.size(), {});
-    for (std::uint32_t number = 0; number != pieces_.size(); ++number) kept_[pieces_[number].keeper].push_back(number);
-    for (auto& numbers : kept_) std::stable_sort(numbers.begin(), numbers.end(), by(size()));
+    for (std::uint32_t number = 0; number != pieces_.size(); ++number)
+      kept_[pieces_[number].keeper].emplace_back(pieces_[number].bytes, number);
+    for (auto& pieces : kept_) std::sort(pieces.begin(), pieces.end());
   }
 
   // Step 2: makes the largest plan smaller, by steps that grow while they succeed.
@@ -278,12 +276,10 @@ class balancer {
   // Moves pieces of a plan that has too many bytes. If this is not enough, nothing is moved.
   bool make_room(std::uint32_t plan, unsigned chain) {
     const std::size_t first_move = moves_.size();
-    while (bytes_[plan] > most_) {
-      if (chain != 0 && move_piece(plan, chain)) continue;
-      while (moves_.size() != first_move) take_back_move();
-      return false;
-    }
-    return true;
+    while (bytes_[plan] > most_ && chain != 0 && move_piece(plan, chain)) continue;
+    if (bytes_[plan] <= most_) return true;
+    while (moves_.size() != first_move) take_back_move();
+    return false;
   }
 
   // Moves away the smallest piece that is enough and can be moved, or else the largest that is not enough.
@@ -292,32 +288,33 @@ class balancer {
       std::vector<std::uint32_t> tried;  // sets
       for (; at != end && tried.size() != most_tried && effort_ > 0; ++at) {
         --effort_;
-        const auto [bytes, set, keeper] = pieces_[*at];
+        const auto& [bytes, set, keeper] = pieces_[at->second];
         if (keeper != plan || std::find(tried.begin(), tried.end(), set) != tried.end()) continue;
         tried.push_back(set);
-        if (move_to_holder(*at, chain)) return true;
+        if (move_to_holder(at->second, chain)) return true;
       }
       return false;
     };
-    const auto& kept = kept_[plan];
-    const auto enough = first_of_size(kept, {bytes_[plan] - most_, 0});
+    const kept_pieces& kept = kept_[plan];
+    const auto enough = std::lower_bound(kept.begin(), kept.end(), std::pair(bytes_[plan] - most_, std::uint32_t{0}));
     return move_one_of(enough, kept.end()) || move_one_of(std::make_reverse_iterator(enough), kept.rend());
   }
 
   // Moves the piece to a holder that has room for it, or that can make room.
   bool move_to_holder(std::uint32_t number, unsigned chain) {
-    effort_ -= static_cast<std::ptrdiff_t>(holders(number).size());
-    std::array<std::uint32_t, most_tried> receivers{};
     const plan_list plans = holders(number);
-    const auto end = std::partial_sort_copy(plans.begin(), plans.end(), receivers.begin(), receivers.end(), by(fill()));
+    effort_ -= static_cast<std::ptrdiff_t>(plans.size());
+    std::array<std::uint32_t, most_tried> receivers{};
+    const auto end =
+        std::partial_sort_copy(plans.begin(), plans.end(), receivers.begin(), receivers.end(), is_emptier());
     const std::uint32_t from = pieces_[number].keeper;
+    moves_.emplace_back(number, from);
     for (auto to = receivers.begin(); to != end && effort_ > 0; ++to) {
       if (*to == from) continue;
-      moves_.emplace_back(number, from);
       transfer(number, *to);
       if (make_room(*to, chain - 1)) return true;
-      take_back_move();
     }
+    take_back_move();
     return false;
   }
 
@@ -333,10 +330,11 @@ class balancer {
 
   void accept_moves() {
     for (const auto& [number, from] : moves_) {
+      const std::pair entry(pieces_[number].bytes, number);
       auto& before = kept_[from];
       auto& after = kept_[pieces_[number].keeper];
-      before.erase(first_of_size(before, size()(number)));
-      after.insert(first_of_size(after, size()(number)), number);
+      before.erase(std::lower_bound(before.begin(), before.end(), entry));
+      after.insert(std::lower_bound(after.begin(), after.end(), entry), entry);
     }
     moves_.clear();
   }
@@ -348,51 +346,39 @@ class balancer {
     const auto holds = [](plan_list plans, std::uint32_t plan) {
       return std::binary_search(plans.begin(), plans.end(), plan);
     };
-    for (std::uint32_t index = 0; index != shared_.size(); ++index)
-      if (shared_.bytes(index) != 0) result[index] = pieces_[piece_of_[index]].keeper;
-      else std::erase_if(common, [&](auto plan) { return !holds(shared_.holders(index), plan); });
+    for (const auto& [holders, known, unknown] : sets_) {
+      for (const std::uint32_t index : known) result[index] = pieces_[piece_of_[index]].keeper;
+      if (!unknown.empty()) std::erase_if(common, [&, in = holders](auto plan) { return !holds(in, plan); });
+    }
     std::uint32_t keeper = no_plan;  // of unknown bytes: of a set's, or of all
-    for (const auto& set : sets_) {
-      if (common.empty()) keeper = no_plan;
-      for (const std::uint32_t index : set) {
-        if (shared_.bytes(index) != 0) continue;
-        if (keeper == no_plan) {
-          const plan_list plans = common.empty() ? shared_.holders(index) : common;
-          const auto small = std::find_if(set.begin(), set.end(), [&](auto other) {
-            return shared_.bytes(other) != 0 && is_small(other) && holds(plans, result[other]);
-          });
-          keeper = small == set.end() ? plans.front() : result[*small];
-        }
-        result[index] = keeper;
+    for (const auto& [holders, known, unknown] : sets_) {
+      if (unknown.empty()) continue;
+      const plan_list plans = common.empty() ? holders : common;
+      if (keeper == no_plan || common.empty()) {
+        const auto small = std::find_if(known.begin(), known.end(),
+                                        [&](auto index) { return is_small(index) && holds(plans, result[index]); });
+        keeper = small == known.end() ? plans.front() : result[*small];
       }
+      for (const std::uint32_t index : unknown) result[index] = keeper;
     }
     return result;
   }
 
   const shared_indices& shared_;
-  std::vector<std::uint64_t> own_bytes_;          // of each plan
-  std::uint64_t limit_ = 0;                       // the highest lower bound that is known
-  std::uint64_t small_ = 0;                       // bytes of a small index, at most
-  std::vector<std::vector<std::uint32_t>> sets_;  // of holders: the indices of each
-  std::vector<std::uint32_t> piece_of_;           // each index
-  std::vector<piece> pieces_;                     // set by set
-  std::vector<std::uint64_t> bytes_;              // of each plan
-  std::vector<std::vector<std::uint32_t>> kept_;  // by each plan: its pieces, the smallest first
-  std::vector<move> moves_;                       // not yet accepted: `kept_` is as before
-  std::uint64_t most_ = 0;                        // bytes that a plan may have
-  std::ptrdiff_t most_effort_ = 25'000;           // of one call of bring_under: what bounds the time
-  std::ptrdiff_t effort_ = 0;                     // how many pieces and holders may still be looked at
+  std::uint64_t limit_ = 0;              // the highest lower bound that is known
+  std::uint64_t small_ = 0;              // bytes of a small index, at most
+  std::vector<holder_set> sets_;         // those with the fewest holders first
+  std::vector<std::uint32_t> piece_of_;  // each index of known bytes
+  std::vector<piece> pieces_;            // set by set
+  std::vector<std::uint64_t> bytes_;     // of each plan
+  std::vector<kept_pieces> kept_;        // of each plan
+  std::vector<move> moves_;              // not yet accepted: `kept_` is as before
+  std::uint64_t most_ = 0;               // bytes that a plan may have
+  std::ptrdiff_t most_effort_ = 25'000;  // of one call of bring_under: what bounds the time
+  std::ptrdiff_t effort_ = 0;            // how many pieces and holders may still be looked at
 };
 
 }  // namespace detail
-
-constexpr keep::balanced_policy keep::balanced_policy::operator()(double tolerance) const {
-  if (!(tolerance >= 0 && tolerance <= (std::numeric_limits<double>::max)()))
-    detail::raise(std::invalid_argument("dcp: a tolerance is a finite number from 0 up"));
-  balanced_policy result;
-  result.tolerance_ = tolerance;
-  return result;
-}
 
 inline std::vector<std::uint32_t> keep::balanced_policy::operator()(const shared_indices& shared) const {
   if (shared.size() == 0) return {};

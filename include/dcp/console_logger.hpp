@@ -16,6 +16,8 @@
 #include "dedup_tensors.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <string>
@@ -100,13 +102,8 @@ inline std::string local_time() {
 }
 
 inline const char* level_name(log_level level) {
-  switch (level) {
-    case log_level::debug: return "DEBUG";
-    case log_level::info: return "INFO";
-    case log_level::warning: return "WARNING";
-    case log_level::error: return "ERROR";
-  }
-  return "INFO";
+  constexpr const char* names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+  return names[static_cast<std::size_t>(level)];
 }
 
 inline void write_line(const log_record& record) {

@@ -112,8 +112,6 @@ template <class Plans>
 void require_coverage(const Plans& plans);
 
 // ============================================================================================= the machinery
-//
-// In this order: whether boxes tile a tensor; what an item gives; tensor by tensor; the text.
 
 namespace detail {
 
@@ -191,8 +189,7 @@ inline bool is_empty(const box& part) {
 
 // ------------------------------------------------------------------------------------------- what an item gives
 
-// As in PyTorch. Bounds the depth of the recursion, too.
-inline constexpr std::size_t most_dimensions = 64;
+inline constexpr std::size_t most_dimensions = 64;  // as in PyTorch; this bounds the depth of the recursion, too
 
 struct chunk_question : question_to<write_item_traits> {
   static constexpr auto call(auto& on, auto&... of) -> decltype(on.chunk(of...)) { return on.chunk(of...); }
@@ -206,10 +203,8 @@ constexpr const auto* chunk_in(const Given& given) {
   else return &given;
 }
 
-template <class Reader>
-using given_chunk = typename Reader::template answer<chunk_question>;
-template <class Reader>
-using chunk_of = std::remove_cvref_t<decltype(*detail::chunk_in(std::declval<const given_chunk<Reader>&>()))>;
+template <class Reader, class Given = typename Reader::template answer<chunk_question>>
+using chunk_of = std::remove_cvref_t<decltype(*detail::chunk_in(std::declval<const Given&>()))>;
 
 template <class Chunk, class Index>
 auto tensor_name(const Chunk* chunk, const Index& index) {
@@ -238,11 +233,10 @@ std::array<std::vector<std::int64_t>, sizeof...(Ranges)> numbers_of(const Ranges
 template <class Reader>
 consteval bool check_chunk() {
   if constexpr (Reader::template is_near_miss<chunk_question>)
-    static_assert(
-        always_false<Reader>,
-        "dcp: `chunk` cannot be called: write_item_traits<Item>::chunk has to take `const Item&`, and a member "
-        "function chunk() to be const");
-  else if constexpr (std::is_void_v<given_chunk<Reader>>)
+    static_assert(always_false<Reader>,
+                  "dcp: `chunk` cannot be called: write_item_traits<Item>::chunk has to take `const Item&`, and a "
+                  "member function chunk() to be const");
+  else if constexpr (std::is_void_v<typename Reader::template answer<chunk_question>>)
     static_assert(always_false<Reader>,
                   "dcp: a write item tells no chunk: give it, or its dcp::write_item_traits, a function `chunk`");
   else if constexpr (!requires(chunk_of<Reader> chunk) { detail::numbers_of(chunk.offsets, chunk.sizes, chunk.size); })
@@ -303,8 +297,7 @@ struct planned_tensor {
     else if (!is_redundant) boxes.push_back({std::move(part), at});
   }
 
-  // Call it once all boxes are there.
-  void check_whole() {
+  void check_whole() {  // once all boxes are there
     // Most tensors have one chunk, and so has each scalar that is whole.
     if (!dtype || detail::is_empty(whole) || (boxes.size() == 1 && boxes.front().part == whole)) return;
     weighted_boxes rest = {{0, -1, whole}};
@@ -343,7 +336,7 @@ coverage_report report_on(const Plans& plans) {
   const duplicates found = dcp::find_duplicates(plans);
   std::vector<planned_tensor<dtype>> tensors;            // and objects, in the order in which their names first occur
   std::unordered_map<std::string, std::size_t> numbers;  // of these, by name
-  for (item_place at; at.plan != items.plans(); ++at.plan) {
+  for (item_place at; at.plan != items.plans(); ++at.plan)
     for (at.position = 0; at.position != items.size(at.plan); ++at.position) {
       const auto& given = detail::ask<chunk_question, reader::is_entry>(items.item(at));
       const chunk_type* const chunk = detail::chunk_in(given);
@@ -363,7 +356,6 @@ coverage_report report_on(const Plans& plans) {
       else if (!is_well_formed) tensor.fail(coverage_fault::malformed, {at}, part);
       else tensor.add(std::move(part), whole, its_dtype, at, found.is_redundant(at.plan, at.position));
     }
-  }
   coverage_report report;
   for (auto& tensor : tensors) {
     if (!tensor.fault) tensor.check_whole();

@@ -21,9 +21,7 @@
 #else
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <compare>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +30,6 @@
 #include <cstring>
 #include <functional>
 #include <initializer_list>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -45,32 +42,42 @@
 
 namespace dcp {
 inline namespace v0 {
+
+// clang-format off
+/// The type of a tensor's elements (torch.dtype). A value past these is a dtype that is not known here, whose name the one
+/// who makes it keeps; from 2^16 up there will never be a known one.
+enum class Dtype : std::uint32_t {
+  float32, float64, float16, bfloat16, complex32, complex64, complex128,
+  int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_,
+  float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2,
+  qint8, quint8, qint32, quint4x2, quint2x4, bits1x8, bits2x4, bits4x2, bits8, bits16,
+  int1, int2, int3, int4, int5, int6, int7, uint1, uint2, uint3, uint4, uint5, uint6, uint7
+};
+
 namespace detail::values {
+
+struct DtypeFacts { std::string_view name; std::int64_t element_size = 0; };
+inline constexpr DtypeFacts dtype_facts[] = {
+    {"float32", 4}, {"float64", 8}, {"float16", 2}, {"bfloat16", 2}, {"complex32", 4}, {"complex64", 8},
+    {"complex128", 16}, {"int8", 1}, {"int16", 2}, {"int32", 4}, {"int64", 8}, {"uint8", 1}, {"uint16", 2},
+    {"uint32", 4}, {"uint64", 8}, {"bool", 1}, {"float8_e4m3fn", 1}, {"float8_e4m3fnuz", 1}, {"float8_e5m2", 1},
+    {"float8_e5m2fnuz", 1}, {"float8_e8m0fnu", 1}, {"float4_e2m1fn_x2", 1}, {"qint8", 1}, {"quint8", 1},
+    {"qint32", 4}, {"quint4x2", 1}, {"quint2x4", 1}, {"bits1x8", 1}, {"bits2x4", 1}, {"bits4x2", 1}, {"bits8", 1},
+    {"bits16", 2}, {"int1", 1}, {"int2", 1}, {"int3", 1}, {"int4", 1}, {"int5", 1}, {"int6", 1}, {"int7", 1},
+    {"uint1", 1}, {"uint2", 1}, {"uint3", 1}, {"uint4", 1}, {"uint5", 1}, {"uint6", 1}, {"uint7", 1}};
+// clang-format on
 
 template <class Type, class... Types>
 concept one_of = (std::same_as<Type, Types> || ...);
 
 // No bool and no character: a string is no size.
-template <class Type>
-concept integer = one_of<Type, signed char, unsigned char, short, unsigned short, int, unsigned, long, unsigned long,
-                         long long, unsigned long long>;
-
-template <class Iterator>
-concept integer_iterator = std::input_iterator<Iterator> && integer<std::iter_value_t<Iterator>>;
-
 template <class Range>
-concept integer_range = requires(const Range& range) {
-  { std::begin(range) } -> integer_iterator;
-  std::end(range);
-};
-
-// Not a view, such as std::span: what a Size converts to must not refer to it.
-template <class Container>
-concept integer_container = integer_range<Container> && std::default_initializable<Container> &&
-                            requires(Container& to) { to.push_back(*std::begin(to)); };
+concept integer_range =
+    std::ranges::input_range<const Range> && one_of<std::ranges::range_value_t<const Range>, short, unsigned short, int,
+                                                    unsigned, long, unsigned long, long long, unsigned long long>;
 
 template <class Exception>
-[[noreturn]] void raise_for_size(const char* message) {
+[[noreturn]] void raise(const char* message) {
 #if defined(__cpp_exceptions)
   throw Exception(message);
 #else
@@ -85,20 +92,29 @@ constexpr Entry entry_of(const Entry (&table)[length], Enum value) {
   const auto number = static_cast<std::size_t>(value);
   return number < length ? table[number] : Entry();
 }
+constexpr DtypeFacts facts_of(Dtype dtype) { return detail::values::entry_of(dtype_facts, dtype); }
 
-template <class Integer>
-Integer narrow(std::int64_t extent) {
-  if (!std::in_range<Integer>(extent)) raise_for_size<std::out_of_range>("dcp: an extent is too large for the integer");
-  return static_cast<Integer>(extent);
+// Numbers of seven bits a byte, the lowest first: small ones are short, and machines of any byte order read the same.
+inline void append(std::string& bytes, std::integral auto number) {
+  auto left = static_cast<std::uint64_t>(number);
+  for (; left >= 0x80; left >>= 7) bytes += static_cast<char>((left & 0x7F) | 0x80);
+  bytes += static_cast<char>(left);
 }
+
+inline void append(std::string& bytes, std::span<const std::int64_t> size) {
+  detail::values::append(bytes, size.size());
+  for (const std::int64_t each : size) detail::values::append(bytes, each);
+}
+
+std::optional<std::int64_t> bytes_of(std::span<const std::int64_t> size, Dtype dtype);
 
 }  // namespace detail::values
 
 /// A tensor's shape, or a place in it: an extent or offset per dimension. Empty for a scalar. (torch.Size)
 ///
-/// A contiguous range of std::int64_t, which converts from and to other containers of integers:
-/// `std::vector<std::int64_t> shape = size;`. It holds four extents in itself, and more on the heap: few tensors have more
-/// dimensions, and an item without memory of its own is copied and destroyed faster. What throws changes nothing.
+/// A contiguous range of std::int64_t, made from any range of integers: `Size size = shape;`. It holds four extents in
+/// itself, and more on the heap: few tensors have more dimensions, and an item without memory of its own is copied and
+/// destroyed faster. What throws changes nothing.
 class Size {
  public:
   using value_type = std::int64_t;
@@ -107,16 +123,14 @@ class Size {
   using const_iterator = const std::int64_t*;
 
   Size() noexcept = default;
-  Size(std::initializer_list<std::int64_t> extents) : Size(extents.begin(), extents.end()) {}
+  Size(std::initializer_list<std::int64_t> extents) : Size(std::span<const std::int64_t>(extents)) {}
   Size(std::size_t count, std::int64_t extent) : Size() {
     while (size_ != count) push_back(extent);
   }
-  template <detail::values::integer_iterator Iterator, std::sentinel_for<Iterator> Sentinel>
-  Size(Iterator first, Sentinel last) : Size() {
-    for (; first != last; ++first) push_back(static_cast<std::int64_t>(*first));
-  }
   template <detail::values::integer_range Range>
-  Size(const Range& range) : Size(std::begin(range), std::end(range)) {}
+  Size(const Range& range) : Size() {
+    for (const auto extent : range) push_back(static_cast<std::int64_t>(extent));
+  }
 
   Size(const Size& other) : extents_(other.extents_), size_(other.size_) {
     if (on_heap()) std::copy_n(other.data(), size_, extents_.there = new std::int64_t[std::bit_ceil(size_)]);
@@ -153,22 +167,7 @@ class Size {
     data()[size_ - 1] = extent;
   }
 
-  /// Throws std::out_of_range for an extent that the container's integers do not hold.
-  template <detail::values::integer_container Container>
-  operator Container() const {
-    Container container;
-    using Integer = std::iter_value_t<decltype(std::begin(container))>;
-    for (const std::int64_t extent : *this) container.push_back(detail::values::narrow<Integer>(extent));
-    return container;
-  }
-  /// The same, and where the array is longer or shorter.
-  template <detail::values::integer Integer, std::size_t length>
-  operator std::array<Integer, length>() const {
-    if (size_ != length) detail::values::raise_for_size<std::out_of_range>("dcp: the array is not as long as the Size");
-    std::array<Integer, length> array{};
-    std::transform(begin(), end(), array.begin(), detail::values::narrow<Integer>);
-    return array;
-  }
+  operator std::vector<std::int64_t>() const { return {begin(), end()}; }
 
   friend bool operator==(const Size& a, const Size& b) noexcept { return a.size_ == b.size_ && is_eq(a <=> b); }
   friend std::strong_ordering operator<=>(const Size& a, const Size& b) noexcept {
@@ -187,21 +186,6 @@ class Size {
   std::size_t size_ = 0;
 };
 
-namespace detail::values {
-
-// Seven bits a byte, the lowest first: small numbers are short, and machines of any byte order read the same.
-inline void append_number(std::string& bytes, std::uint64_t number) {
-  for (; number >= 0x80; number >>= 7) bytes += static_cast<char>((number & 0x7F) | 0x80);
-  bytes += static_cast<char>(number);
-}
-
-inline void append_size(std::string& bytes, const Size& size) {
-  append_number(bytes, size.size());
-  for (const std::int64_t each : size) append_number(bytes, static_cast<std::uint64_t>(each));
-}
-
-}  // namespace detail::values
-
 /// What names a write item: the tensor and the chunk of it.
 struct MetadataIndex {
   std::string fqn;                         ///< fully qualified name
@@ -210,9 +194,9 @@ struct MetadataIndex {
 
   /// Appends what `==` compares, for dcp::dedup_tensors across ranks (mpi.hpp).
   void append_key(std::string& bytes) const {
-    detail::values::append_number(bytes, offset.has_value() ? 1 : 0);
-    if (offset) detail::values::append_size(bytes, *offset);
-    detail::values::append_number(bytes, fqn.size());
+    detail::values::append(bytes, offset.has_value());
+    if (offset) detail::values::append(bytes, *offset);
+    detail::values::append(bytes, fqn.size());
     bytes += fqn;
   }
 
@@ -238,43 +222,11 @@ struct ChunkStorageMetadata {
   friend bool operator==(const ChunkStorageMetadata&, const ChunkStorageMetadata&) = default;
 };
 
-// clang-format off
-/// The type of a tensor's elements (torch.dtype). A value past these is a dtype that is not known here, whose name the one
-/// who makes it keeps; from 2^16 up there will never be a known one.
-enum class Dtype : std::uint32_t {
-  float32, float64, float16, bfloat16, complex32, complex64, complex128,
-  int8, int16, int32, int64, uint8, uint16, uint32, uint64, bool_,
-  float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, float4_e2m1fn_x2,
-  qint8, quint8, qint32, quint4x2, quint2x4, bits1x8, bits2x4, bits4x2, bits8, bits16,
-  int1, int2, int3, int4, int5, int6, int7, uint1, uint2, uint3, uint4, uint5, uint6, uint7
-};
-
-namespace detail::values {
-
-struct DtypeFacts { std::string_view name; std::int64_t element_size = 0; };
-inline constexpr DtypeFacts dtype_facts[] = {
-    {"float32", 4}, {"float64", 8}, {"float16", 2}, {"bfloat16", 2}, {"complex32", 4}, {"complex64", 8},
-    {"complex128", 16}, {"int8", 1}, {"int16", 2}, {"int32", 4}, {"int64", 8}, {"uint8", 1}, {"uint16", 2},
-    {"uint32", 4}, {"uint64", 8}, {"bool", 1}, {"float8_e4m3fn", 1}, {"float8_e4m3fnuz", 1}, {"float8_e5m2", 1},
-    {"float8_e5m2fnuz", 1}, {"float8_e8m0fnu", 1}, {"float4_e2m1fn_x2", 1}, {"qint8", 1}, {"quint8", 1},
-    {"qint32", 4}, {"quint4x2", 1}, {"quint2x4", 1}, {"bits1x8", 1}, {"bits2x4", 1}, {"bits4x2", 1}, {"bits8", 1},
-    {"bits16", 2}, {"int1", 1}, {"int2", 1}, {"int3", 1}, {"int4", 1}, {"int5", 1}, {"int6", 1}, {"int7", 1},
-    {"uint1", 1}, {"uint2", 1}, {"uint3", 1}, {"uint4", 1}, {"uint5", 1}, {"uint6", 1}, {"uint7", 1}};
-// clang-format on
-
-std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype);
-
-}  // namespace detail::values
-
 /// The dtype's name without `torch.`; empty for one that is not known here.
-constexpr std::string_view to_string(Dtype dtype) {
-  return detail::values::entry_of(detail::values::dtype_facts, dtype).name;
-}
+constexpr std::string_view to_string(Dtype dtype) { return detail::values::facts_of(dtype).name; }
 
 /// The bytes of an element, as c10::elementSize has it; 0 for a dtype that is not known here.
-constexpr std::int64_t element_size(Dtype dtype) {
-  return detail::values::entry_of(detail::values::dtype_facts, dtype).element_size;
-}
+constexpr std::int64_t element_size(Dtype dtype) { return detail::values::facts_of(dtype).element_size; }
 
 /// The dtype of that name (`bfloat16`), or nothing if it is not known here.
 constexpr std::optional<Dtype> parse_dtype(std::string_view name) {
@@ -360,14 +312,15 @@ struct WriteItem {
 
   /// Appends what `same_data` compares, for `.check_replicas` across ranks.
   void append_data(std::string& bytes) const {
-    detail::values::append_number(bytes, static_cast<std::uint64_t>(type));
-    detail::values::append_number(bytes, bytes_io_data ? 1 : 0);
-    if (bytes_io_data) detail::values::append_number(bytes, static_cast<std::uint64_t>(bytes_io_data->nbytes));
+    detail::values::append(bytes, static_cast<std::uint64_t>(type));
+    detail::values::append(bytes, bytes_io_data.has_value());
+    if (bytes_io_data) detail::values::append(bytes, bytes_io_data->nbytes);
     if (!tensor_data) return;
-    detail::values::append_size(bytes, tensor_data->chunk.offsets);
-    detail::values::append_size(bytes, tensor_data->chunk.sizes);
-    detail::values::append_size(bytes, tensor_data->size);
-    detail::values::append_number(bytes, static_cast<std::uint64_t>(tensor_data->properties.dtype));
+    const auto& [chunk, properties, size] = *tensor_data;
+    detail::values::append(bytes, chunk.offsets);
+    detail::values::append(bytes, chunk.sizes);
+    detail::values::append(bytes, size);
+    detail::values::append(bytes, static_cast<std::uint64_t>(properties.dtype));
   }
 
   friend bool operator==(const WriteItem&, const WriteItem&) = default;
@@ -414,8 +367,8 @@ inline std::uint64_t load(const char* from, std::size_t size) {
 inline constexpr std::uint64_t hash_a = 0x6A09E667F3BCC909u;
 inline constexpr std::uint64_t hash_b = 0xBB67AE8584CAA73Bu;
 
-inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
-  std::uint64_t hash = seed ^ (bytes.size() * hash_a);
+inline std::uint64_t hash_bytes(std::string_view bytes) {
+  std::uint64_t hash = hash_b ^ (bytes.size() * hash_a);
   const char* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left > 16; at += 16, left -= 16) hash = multiply_fold(load(at, 8) ^ hash_a, load(at + 8, 8) ^ hash);
@@ -427,35 +380,22 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) {
   return last(left == 1 ? load(at, 1) : 0, 0);
 }
 
-/// Equal indices have equal hashes. It reads 16 bytes of the name at a time and mixes well in all bits. The value is
-/// meant for hash tables: it may change with the version and is not the same on every machine.
-inline std::size_t hash_of(const MetadataIndex& index) {
-  std::uint64_t mixed = hash_bytes(index.fqn, hash_b);
-  if (index.offset) {
-    mixed ^= index.offset->size() + 1;
-    for (const std::int64_t each : *index.offset)
-      mixed = multiply_fold(mixed ^ hash_a, static_cast<std::uint64_t>(each) ^ hash_b);
-  }
-  return mixed & ~std::size_t{0};
-}
-
-inline std::optional<std::int64_t> bytes_of(const Size& size, Dtype dtype) {
+inline std::optional<std::int64_t> bytes_of(std::span<const std::int64_t> size, Dtype dtype) {
   auto bytes = static_cast<std::uint64_t>(element_size(dtype));
   const bool known = bytes != 0;
   bool empty = false;
   bool too_large = false;
   for (const std::int64_t extent : size) {
-    if (extent < 0) raise_for_size<std::invalid_argument>("dcp: a tensor's extent is negative");
+    if (extent < 0) detail::values::raise<std::invalid_argument>("dcp: a tensor's extent is negative");
     empty |= extent == 0;
-    // Two numbers of v and w bits have a product of v + w - 1 or v + w bits. Nearly all have less than 32.
+    // No division for numbers below 2^31, as nearly all are: their product fits.
     const auto factor = static_cast<std::uint64_t>(extent);
-    if ((bytes | factor) >> 31 != 0) too_large |= std::bit_width(bytes) + std::bit_width(factor) > 64;
+    if ((bytes | factor) >> 31 != 0 && factor != 0) too_large |= bytes > (~std::uint64_t{0} >> 1) / factor;
     bytes *= factor;
-    too_large |= bytes >> 63 != 0;
   }
   if (empty) return 0;  // whatever the other extents are
   if (!known) return {};
-  if (too_large) raise_for_size<std::overflow_error>("dcp: a tensor has 2^63 bytes or more");
+  if (too_large) detail::values::raise<std::overflow_error>("dcp: a tensor has 2^63 bytes or more");
   return static_cast<std::int64_t>(bytes);
 }
 
@@ -466,101 +406,116 @@ inline std::ostream& print_str(std::ostream& out, std::string_view value) {
   out << quote;
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
+    const std::size_t named = std::string_view("\n\r\t").find(c);
     if (c == quote || c == '\\') out << '\\' << c;
-    else if (c == '\n') out << "\\n";
-    else if (c == '\r') out << "\\r";
-    else if (c == '\t') out << "\\t";
+    else if (named != value.npos) out << '\\' << "nrt"[named];
     else if (byte < 0x20 || byte == 0x7F) out << "\\x" << hex[byte >> 4] << hex[byte & 15];
     else out << c;
   }
   return out << quote;
 }
 
-// A str, a number in decimal, a truth value, what may be None; text that is no std::string as it is.
+// As Python shows a str, an int, a bool, what may be None, and a list (given as a span). Other types have a << already.
 template <class Value>
-std::ostream& print_value(std::ostream& out, const Value& value) {
+std::ostream& print(std::ostream& out, const Value& value) {
   if constexpr (std::same_as<Value, std::string>) return detail::values::print_str(out, value);
   else if constexpr (std::same_as<Value, std::int64_t>) return out << std::to_string(value);
   else if constexpr (std::same_as<Value, bool>) return out << (value ? "True" : "False");
-  else if constexpr (requires { value.has_value(); })
-    return value ? detail::values::print_value(out, *value) : out << "None";
-  else return out << value;
+  else if constexpr (requires { value.has_value(); }) return value ? detail::values::print(out, *value) : out << "None";
+  else if constexpr (requires { value.subspan(0); }) {
+    const char* between = "[";
+    for (const auto& each : value) detail::values::print(out << std::exchange(between, ", "), each);
+    return out << (value.empty() ? "[]" : "]");
+  } else return out << value;
 }
 
-template <class... Values>
-std::ostream& print(std::ostream& out, const Values&... values) {
-  return (detail::values::print_value(out, values), ...);
+// Prints `Type(a, b)` and the fields' values as `Type(a=1, b=2)`.
+template <class... Fields>
+std::ostream& print_fields(std::ostream& out, std::string_view names, const Fields&... fields) {
+  const auto print_next = [&](const auto& field) {
+    const std::size_t end = names.find_first_of(",)", 1);
+    detail::values::print(out << names.substr(0, end) << '=', field);
+    names.remove_prefix(end);
+  };
+  (print_next(fields), ...);
+  return out << names;
 }
 
-// PyTorch's name for a value of an enum, which is "" if it has none.
+// `name` is empty if none of PyTorch's values is that.
 template <class Enum>
-std::ostream& print_name(std::ostream& out, std::string_view name, const char* type, Enum value) {
+std::ostream& print_enum(std::ostream& out, const char* type, std::string_view name, Enum value) {
   if (!name.empty()) return out << "torch." << name;
-  return detail::values::print(out, "<", type, ": ", static_cast<std::int64_t>(value), ">");
+  return out << '<' << type << ": " << std::to_string(static_cast<std::int64_t>(value)) << '>';
 }
 
 }  // namespace detail::values
 
 inline std::ostream& operator<<(std::ostream& out, WriteItemType value) {
   constexpr std::string_view names[] = {"", ".TENSOR", ".SHARD", ".BYTE_IO"};
-  return detail::values::print(out, "<WriteItemType", detail::values::entry_of(names, value), ": ",
-                               static_cast<std::int64_t>(value), ">");
+  return out << "<WriteItemType" << detail::values::entry_of(names, value) << ": "
+             << std::to_string(static_cast<int>(value)) << '>';
 }
 inline std::ostream& operator<<(std::ostream& out, Dtype value) {
-  return detail::values::print_name(out, to_string(value), "Dtype", value);
+  return detail::values::print_enum(out, "Dtype", to_string(value), value);
 }
 inline std::ostream& operator<<(std::ostream& out, Layout value) {
   constexpr std::string_view names[] = {"strided",    "sparse_coo", "sparse_csr", "sparse_csc",
                                         "sparse_bsr", "sparse_bsc", "jagged"};
-  return detail::values::print_name(out, detail::values::entry_of(names, value), "Layout", value);
+  return detail::values::print_enum(out, "Layout", detail::values::entry_of(names, value), value);
 }
 inline std::ostream& operator<<(std::ostream& out, MemoryFormat value) {
   constexpr std::string_view names[] = {"contiguous_format", "preserve_format", "channels_last", "channels_last_3d"};
-  return detail::values::print_name(out, detail::values::entry_of(names, value), "MemoryFormat", value);
+  return detail::values::print_enum(out, "MemoryFormat", detail::values::entry_of(names, value), value);
 }
 
 inline std::ostream& operator<<(std::ostream& out, const Size& value) {
-  const char* between = "torch.Size([";
-  for (const std::int64_t each : value) out << std::exchange(between, ", ") << std::to_string(each);
-  return out << (value.empty() ? "torch.Size([])" : "])");
+  return detail::values::print(out << "torch.Size(", std::span(value)) << ')';
 }
 inline std::ostream& operator<<(std::ostream& out, const MetadataIndex& value) {
-  return detail::values::print(out, "MetadataIndex(fqn=", value.fqn, ", offset=", value.offset, ", index=", value.index,
-                               ")");
+  return detail::values::print_fields(out, "MetadataIndex(fqn, offset, index)", value.fqn, value.offset, value.index);
 }
 inline std::ostream& operator<<(std::ostream& out, const BytesIOWriteData& value) {
-  return detail::values::print(out, "BytesIOWriteData(nbytes=", value.nbytes, ")");
+  return detail::values::print_fields(out, "BytesIOWriteData(nbytes)", value.nbytes);
 }
 inline std::ostream& operator<<(std::ostream& out, const ChunkStorageMetadata& value) {
-  return detail::values::print(out, "ChunkStorageMetadata(offsets=", value.offsets, ", sizes=", value.sizes, ")");
+  return detail::values::print_fields(out, "ChunkStorageMetadata(offsets, sizes)", value.offsets, value.sizes);
 }
 inline std::ostream& operator<<(std::ostream& out, const TensorProperties& value) {
-  return detail::values::print(out, "TensorProperties(dtype=", value.dtype, ", layout=", value.layout,
-                               ", requires_grad=", value.requires_grad, ", memory_format=", value.memory_format,
-                               ", pin_memory=", value.pin_memory, ")");
+  return detail::values::print_fields(out, "TensorProperties(dtype, layout, requires_grad, memory_format, pin_memory)",
+                                      value.dtype, value.layout, value.requires_grad, value.memory_format,
+                                      value.pin_memory);
 }
 inline std::ostream& operator<<(std::ostream& out, const TensorWriteData& value) {
-  return detail::values::print(out, "TensorWriteData(chunk=", value.chunk, ", properties=", value.properties,
-                               ", size=", value.size, ")");
+  return detail::values::print_fields(out, "TensorWriteData(chunk, properties, size)", value.chunk, value.properties,
+                                      value.size);
 }
 inline std::ostream& operator<<(std::ostream& out, const WriteItem& value) {
-  return detail::values::print(out, "WriteItem(index=", value.index, ", type=", value.type,
-                               ", bytes_io_data=", value.bytes_io_data, ", tensor_data=", value.tensor_data, ")");
+  return detail::values::print_fields(out, "WriteItem(index, type, bytes_io_data, tensor_data)", value.index,
+                                      value.type, value.bytes_io_data, value.tensor_data);
 }
 inline std::ostream& operator<<(std::ostream& out, const SavePlan& value) {
-  const char* between = "";
-  out << "SavePlan(items=[";
-  for (const WriteItem& item : value.items) out << std::exchange(between, ", ") << item;
-  return detail::values::print(out, "], storage_data=", value.storage_data ? "..." : "None",
-                               ", planner_data=", value.planner_data ? "..." : "None", ", usable=", value.usable, ")");
+  return detail::values::print_fields(out, "SavePlan(items, storage_data, planner_data, usable)",
+                                      std::span(value.items), value.storage_data ? "..." : "None",
+                                      value.planner_data ? "..." : "None", value.usable);
 }
 
 }  // namespace v0
 }  // namespace dcp
 
+/// Equal indices have equal hashes. It reads 16 bytes of the name at a time and mixes well in all bits. The value is
+/// meant for hash tables: it may change with the version and is not the same on every machine.
 template <>
 struct std::hash<dcp::MetadataIndex> {
-  std::size_t operator()(const dcp::MetadataIndex& index) const noexcept { return dcp::detail::values::hash_of(index); }
+  std::size_t operator()(const dcp::MetadataIndex& index) const noexcept {
+    using namespace dcp::detail::values;
+    std::uint64_t mixed = hash_bytes(index.fqn);
+    if (index.offset) {
+      mixed ^= index.offset->size() + 1;
+      for (const std::int64_t each : *index.offset)
+        mixed = multiply_fold(mixed ^ hash_a, static_cast<std::uint64_t>(each) ^ hash_b);
+    }
+    return mixed & ~std::size_t{0};
+  }
 };
 
 #endif  // C++20

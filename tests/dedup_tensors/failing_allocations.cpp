@@ -17,6 +17,7 @@
 #include <list>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -294,7 +295,7 @@ TEST_CASE("a Size for which there is no memory is as it was, be it copied, assig
     attempt([&] { size = more; });
     REQUIRE(size == more);
     size = before;
-    attempt([&] { size = dcp::Size(more.begin(), more.end()); });
+    attempt([&] { size = dcp::Size(std::span(more)); });
     REQUIRE(size == more);
     size = before;
     attempt([&] { const std::vector<std::int64_t> converted = size; });

@@ -1,5 +1,4 @@
-// Size: a regular, contiguous range that holds four extents in itself and more on the heap, made from and made into
-// other containers of integers.
+// Size: a regular, contiguous range that holds four extents in itself and more on the heap, made of any range of integers.
 
 #include <dcp/save_plan.hpp>
 
@@ -154,16 +153,13 @@ TEST_CASE("Sizes are equal and ordered as their extents are") {
   REQUIRE(Size{} < Size{-1});
 }
 
-TEST_CASE("a Size is made of a list, of a count, of a range and of iterators") {
+TEST_CASE("a Size is made of a list and of a count") {
   REQUIRE(Size{}.empty());
   REQUIRE(Size{0}.size() == 1);
   REQUIRE(is_counted(Size{0, 1, 2, 3, 4, 5}, 6));
   REQUIRE(Size(3, 7) == Size{7, 7, 7});
   REQUIRE(Size(6, 7) == Size{7, 7, 7, 7, 7, 7});
   REQUIRE(Size(std::size_t{0}, 7).empty());
-  const std::vector<int> extents{0, 1, 2, 3, 4, 5};
-  REQUIRE(is_counted(Size(extents.begin(), extents.end()), 6));
-  REQUIRE(is_counted(Size(extents.begin(), extents.begin() + 3), 3));
 }
 
 TEST_CASE("a Size is made of any range of integers, and compares with it") {
@@ -210,20 +206,15 @@ TEST_CASE("text, truth values and fractions are no Size") {
   STATIC_REQUIRE_FALSE(std::convertible_to<Size, std::vector<double>>);
 }
 
-TEST_CASE("a Size converts to containers of integers") {
+TEST_CASE("a Size converts to a std::vector and to a std::span") {
   for (const std::size_t count : lengths) {
     const Size size = counted(count);
     const std::vector<std::int64_t> vector = size;
     REQUIRE(is_counted(vector, count));
-    REQUIRE(std::vector<int>(size).size() == count);
-    const std::deque<int> deque = size;
-    REQUIRE(is_counted(deque, count));
-    const std::list<unsigned char> list = size;
-    REQUIRE(is_counted(list, count));
     const std::span<const std::int64_t> span = size;
     REQUIRE(span.data() == size.data());
     REQUIRE(span.size() == count);
-    std::vector<long> assigned{7};
+    std::vector<std::int64_t> assigned{7};
     assigned = size;
     REQUIRE(is_counted(assigned, count));
     const std::optional<std::vector<std::int64_t>> optional = std::optional<Size>(size);
@@ -231,19 +222,6 @@ TEST_CASE("a Size converts to containers of integers") {
     const auto by_argument = [](const std::vector<std::int64_t>& it) { return it.size(); };
     REQUIRE(by_argument(size) == count);
   }
-  const std::array<int, 2> array = Size{4, 8};
-  REQUIRE(array == std::array{4, 8});
-  REQUIRE(std::array<int, 0>(Size{}) == std::array<int, 0>{});
-}
-
-TEST_CASE("a Size does not convert to integers that do not hold its extents, nor to an array of another length") {
-  const Size large{1, std::int64_t{1} << 40};
-  REQUIRE_THROWS_AS(std::vector<int>(large), std::out_of_range);
-  REQUIRE_THROWS_AS((std::array<int, 2>(large)), std::out_of_range);
-  REQUIRE_THROWS_AS(std::vector<unsigned>(Size{-1}), std::out_of_range);
-  REQUIRE_THROWS_AS((std::array<std::int64_t, 3>(large)), std::out_of_range);
-  REQUIRE_THROWS_AS((std::array<std::int64_t, 1>(large)), std::out_of_range);
-  REQUIRE(std::vector<std::int64_t>(large).size() == 2);
 }
 
 TEST_CASE("an optional Size in braces: {} is none, {{}} an empty one, {{0}} one extent, {{0, 0}} two") {
@@ -279,9 +257,14 @@ TEST_CASE("an exception while a Size is made leaves nothing behind") {
     void operator++(int) { ++at; }
     bool operator==(const iterator& other) const { return at == other.at; }
   };
+  struct range {
+    int size;
+    static iterator begin() { return {0}; }
+    [[nodiscard]] iterator end() const { return {size}; }
+  };
   // The memory of the first seven: a leak is AddressSanitizer's to find.
-  REQUIRE_THROWS_AS(Size(iterator{0}, iterator{9}), std::runtime_error);
-  REQUIRE(is_counted(Size(iterator{0}, iterator{7}), 7));
+  REQUIRE_THROWS_AS(Size(range{9}), std::runtime_error);
+  REQUIRE(is_counted(Size(range{7}), 7));
 }
 
 TEST_CASE("a Size is printed as Python prints it, and so are the sizes of an index") {
