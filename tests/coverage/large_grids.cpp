@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../catch.hpp"
+#include "../rounds.hpp"
 #include "tensors.hpp"
 
 namespace large_grids_test {
@@ -43,11 +44,7 @@ std::vector<test::tensor_item> grid(const numbers& count) {
 }
 
 TEST_CASE("grids of very many chunks, of one to six dimensions") {
-#if defined(__OPTIMIZE__)
-  constexpr std::int64_t chunks = 100'000;
-#else
-  constexpr std::int64_t chunks = 10'000;  // under sanitizers more take minutes
-#endif
+  constexpr std::int64_t chunks = test::rounds(100'000);
   const auto root = [](double degree) { return std::llround(std::pow(chunks, 1 / degree)); };
   for (const numbers& count : {numbers{chunks},
                                {chunks, 1},
@@ -91,9 +88,9 @@ TEST_CASE("thin slabs in three dimensions, each of which passes many others") {
 TEST_CASE("bricks, no two of which share a whole face") {
   std::vector<test::tensor_item> items;
   constexpr std::int64_t length = 1000;
-  const numbers size = {40, 40, 40 * length};
-  for (std::int64_t layer = 0; layer != 40; ++layer)
-    for (std::int64_t row = 0; row != 40; ++row) {
+  const numbers size = {20, 20, 40 * length};
+  for (std::int64_t layer = 0; layer != 20; ++layer)
+    for (std::int64_t row = 0; row != 20; ++row) {
       const std::int64_t shift = (layer * 7 + row * 13) % 100 + 1;
       for (std::int64_t brick = 0; brick != 40; ++brick) {
         const std::int64_t begin = brick == 0 ? 0 : brick * length + shift;

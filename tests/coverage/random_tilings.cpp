@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "../catch.hpp"
+#include "../rounds.hpp"
 #include "tensors.hpp"
 
 namespace random_tilings_test {
@@ -246,7 +247,7 @@ void require_model(const numbers& size, const std::vector<box>& boxes, const std
 }
 
 TEST_CASE("random tilings are whole, and what is wrong with damaged ones is what counting every element finds") {
-  for (std::uint64_t seed = 0; seed != 6000; ++seed) {
+  for (std::uint64_t seed = 0; seed != test::rounds(6000U); ++seed) {
     CAPTURE(seed);
     random_tensors random(seed);
     const numbers size = random.size();

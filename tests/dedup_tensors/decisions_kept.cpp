@@ -17,6 +17,7 @@
 #include "../catch.hpp"
 #include "../plans.hpp"
 #include "../policies.hpp"
+#include "../rounds.hpp"
 
 namespace decisions_kept_test {
 
@@ -125,9 +126,10 @@ TEST_CASE("what has changed elsewhere does not hinder: new names of what nobody 
 TEST_CASE("whatever plans of the same sizes a decision is carried out on, no index is lost") {
   std::mt19937_64 engine(1);
   const auto below = [&](std::uint64_t bound) { return engine() % bound; };
+  constexpr int rounds = test::rounds(20'000);
   int refused = 0;
   int erased = 0;
-  for (int round = 0; round != 20'000; ++round) {
+  for (int round = 0; round != rounds; ++round) {
     lines first(1 + below(3));
     for (std::string& line : first)
       for (std::uint64_t count = below(4); count != 0; --count) (line += static_cast<char>('a' + below(4))) += ' ';
@@ -150,8 +152,8 @@ TEST_CASE("whatever plans of the same sizes a decision is carried out on, no ind
       REQUIRE(plans == before);
     }
   }
-  REQUIRE(refused > 1000);
-  REQUIRE(erased > 1000);
+  REQUIRE(refused > rounds / 20);
+  REQUIRE(erased > rounds / 20);
 }
 
 TEST_CASE("decisions for plans of other shapes, or other sizes, are not equal") {

@@ -24,6 +24,7 @@
 #include "../catch.hpp"
 #include "../policies.hpp"
 #include "../policy_model.hpp"
+#include "../rounds.hpp"
 
 namespace random_types_test {
 
@@ -390,7 +391,7 @@ void compare_with_model(const std::vector<row_plan>& rows, const dcp::keep_polic
 }
 
 template <class Plans, sizes Sizes, bool Copies = true>
-void compare_lists(std::uint64_t first_seed, std::uint64_t count = 400) {
+void compare_lists(std::uint64_t first_seed, std::uint64_t count = test::rounds(400)) {
   const dcp::keep_policy policies[] = {dcp::keep::first, test::keep_last, keep_in_turn, keep_lightest};
   for (std::uint64_t seed = first_seed; seed != first_seed + count; ++seed) {
     INFO("seed " << seed);
@@ -401,42 +402,38 @@ void compare_lists(std::uint64_t first_seed, std::uint64_t count = 400) {
 template <class Item>
 using vectors = std::vector<plan<std::vector<Item>>>;
 
+// Each kind of index, size, container and pointer at least once, also in combinations: a type takes seconds to compile.
+
 TEST_CASE("random plans whose indices have a hash and == of their own are decided as by the model") {
   compare_lists<vectors<item<whole_key, sizes::none>>, sizes::none>(1'000'000);
-  compare_lists<vectors<item<whole_key, sizes::optional>>, sizes::optional>(2'000'000);
-  compare_lists<vectors<item<whole_key, sizes::empty_only>>, sizes::empty_only>(3'000'000);
   compare_lists<vectors<item<std::uint16_t, sizes::optional>>, sizes::optional>(4'000'000);
 }
 
 TEST_CASE("random plans whose indices are compared part by part are decided as by the model") {
-  compare_lists<vectors<item<digits, sizes::optional>>, sizes::optional>(5'000'000);
-  compare_lists<vectors<item<nested_key, sizes::none>>, sizes::none>(6'000'000);
   compare_lists<vectors<item<nested_key, sizes::empty_only>>, sizes::empty_only>(7'000'000);
   compare_lists<vectors<tied_item>, sizes::optional>(8'000'000);
 }
 
 TEST_CASE("random plans of items behind pointers are decided as by the model") {
   compare_lists<vectors<std::unique_ptr<item<whole_key, sizes::optional>>>, sizes::optional, false>(9'000'000);
-  compare_lists<vectors<std::shared_ptr<pointed_item>>, sizes::optional>(10'000'000);
   compare_lists<vectors<std::unique_ptr<std::shared_ptr<const tied_item>>>, sizes::optional, false>(11'000'000);
 }
 
 TEST_CASE("random plans of items in other containers are decided as by the model") {
   compare_lists<std::list<plan<std::list<item<digits, sizes::optional>>>>, sizes::optional>(12'000'000);
-  compare_lists<std::deque<plan<std::deque<tied_item>>>, sizes::optional>(13'000'000);
+  compare_lists<std::deque<plan<std::deque<item<whole_key, sizes::empty_only>>>>, sizes::empty_only>(13'000'000);
 }
 
 TEST_CASE("random plans of the values of maps are decided as by the model") {
-  compare_lists<std::vector<plan<std::map<std::string, item<std::string, sizes::empty_only>>>>, sizes::empty_only>(
-      14'000'000);
   compare_lists<std::vector<plan<flat_map<std::string, item<std::string, sizes::optional>>>>, sizes::optional>(
       15'000'000);
-  compare_lists<std::vector<plan<std::map<std::string, std::unique_ptr<item<std::string, sizes::optional>>>>>,
-                sizes::optional, false>(16'000'000);
+  compare_lists<std::vector<plan<std::map<std::string, std::unique_ptr<item<std::string, sizes::empty_only>>>>>,
+                sizes::empty_only, false>(16'000'000);
 }
 
 TEST_CASE("random plans in maps and behind pointers are decided as by the model") {
-  compare_lists<std::map<int, plan<std::vector<item<whole_key, sizes::optional>>>>, sizes::optional>(17'000'000);
+  compare_lists<std::map<int, plan<std::map<std::string, item<std::string, sizes::optional>>>>, sizes::optional>(
+      17'000'000);
   compare_lists<std::map<int, std::unique_ptr<plan<std::list<tied_item>>>>, sizes::optional, false>(18'000'000);
   compare_lists<std::vector<std::shared_ptr<plan<std::vector<std::shared_ptr<pointed_item>>>>>, sizes::optional, false>(
       19'000'000);

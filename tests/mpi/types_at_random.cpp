@@ -28,7 +28,8 @@ namespace {
 
 enum class dtype : std::int8_t { half, full };
 
-// Its equality counts one member more than PyTorch's MetadataIndex.
+// Its equality counts one member more than PyTorch's MetadataIndex. Types used to be known by the names of their members: the
+// third was ignored, and an index was lost.
 struct sharded_index {
   std::string fqn;
   std::optional<std::vector<std::int64_t>> offset;
@@ -40,7 +41,8 @@ struct sharded_index {
   friend bool operator==(const sharded_index&, const sharded_index&) = default;
 };
 
-// Trivially copyable, with padding, and its equality leaves a member out.
+// Trivially copyable, with padding, and its equality leaves a member out. It used to be compared by its bytes, and an index
+// was left twice.
 struct hinted_index {
   std::int8_t kind = 0;
   std::int64_t number = 0;
@@ -202,6 +204,7 @@ struct optional_size {
     if (known) storage_size = static_cast<std::uint16_t>(*known);
   }
 };
+// (Did not travel once: a rank kept its empty item, and the shard was lost.)
 struct emptiness {
   bool empty = false;
 
@@ -449,14 +452,12 @@ int main(int count, char** words) {
     DCP_TESTS_WITH(vector<std::unique_ptr<basic_item<real_number, optional_size>>>);
     DCP_TESTS_WITH(vector<std::shared_ptr<basic_item<summed_list, emptiness>>>);
     DCP_TESTS_WITH(list<basic_item<traits_index, optional_size>>);
-    DCP_TESTS_WITH(vector<basic_item<dcp::MetadataIndex, optional_size>>);
     DCP_TESTS_WITH(vector<basic_item<pair<string, optional<string>>, no_size>>);
     DCP_TESTS_WITH(deque<basic_item<tuple<caseless_text, caseless_text, hinted_index>, emptiness>>);
     DCP_TESTS_WITH(vector<basic_item<std::array<dcp::MetadataIndex, 2>, exact_size>>);
     DCP_TESTS_WITH(list<basic_item<std::set<std::uint16_t>, optional_size>>);
     DCP_TESTS_WITH(vector<basic_item<optional<vector<real_number>>, emptiness>>);
     DCP_TESTS_WITH(map<pair<string, int>, mapped_item<optional_size>>);
-    DCP_TESTS_WITH(map<string, mapped_item<emptiness>>);
     DCP_TESTS_WITH(vector<opaque_item<pair<dtype, optional<int>>>>);
 #undef DCP_TESTS_WITH
   }
