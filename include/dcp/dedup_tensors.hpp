@@ -808,12 +808,11 @@ template <class Reader>
 consteval bool tells_indices_apart() {
   using index = typename Reader::index_type;
   constexpr bool has_equal = Reader::template has_trait<equal_question>;
-  if constexpr (Reader::template has_trait<hash_question>)
-    return requires(const index& a) { hash_question::call(Reader::template trait<hash_question>, a); } &&
-           (has_equal || detail::has_equality<index>()) && (!has_equal || requires(const index& a) {
-             equal_question::call(Reader::template trait<equal_question>, a, a);
-           });
-  else return !has_equal && detail::is_index<index>();
+  if constexpr (!Reader::template has_trait<hash_question>) return !has_equal && detail::is_index<index>();
+  else if constexpr (!requires(const index& a) { hash_question::call(Reader::template trait<hash_question>, a); })
+    return false;
+  else if constexpr (!has_equal) return detail::has_equality<index>();
+  else return requires(const index& a) { equal_question::call(Reader::template trait<equal_question>, a, a); };
 }
 
 // (Of 64 bits at most: an `unsigned __int128` is an integer in GNU's dialect.)

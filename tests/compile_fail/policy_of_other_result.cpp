@@ -2,9 +2,9 @@
 #include <dcp/dedup_tensors.hpp>
 
 #if defined(DCP_FIXED)
-std::vector<std::uint32_t> keep(const dcp::shared_indices& shared);
+std::vector<std::uint32_t> choose(const dcp::shared_indices& shared);
 #else
-std::vector<int> keep(const dcp::shared_indices& shared);
+std::vector<int> choose(const dcp::shared_indices& shared);
 #endif
 
-dcp::options once() { return {.keep = keep}; }
+dcp::options once() { return {.keep = choose}; }

@@ -2,9 +2,9 @@
 #include <dcp/dedup_tensors.hpp>
 
 #if defined(DCP_FIXED)
-std::vector<std::uint32_t> keep(const dcp::shared_indices& shared);
+std::vector<std::uint32_t> choose(const dcp::shared_indices& shared);
 #else
-std::vector<std::uint32_t> keep(std::size_t indices);
+std::vector<std::uint32_t> choose(std::size_t indices);
 #endif
 
-dcp::options once() { return {.keep = keep}; }
+dcp::options once() { return {.keep = choose}; }
