@@ -103,7 +103,8 @@ inline std::string local_time() {
 
 inline const char* level_name(log_level level) {
   constexpr const char* names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
-  return names[static_cast<std::size_t>(level)];
+  const auto number = static_cast<std::size_t>(level);
+  return number < std::size(names) ? names[number] : "INFO";
 }
 
 inline void write_line(const log_record& record) {

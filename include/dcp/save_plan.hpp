@@ -131,6 +131,10 @@ class Size {
   Size(const Range& range) : Size() {
     for (const auto extent : range) push_back(static_cast<std::int64_t>(extent));
   }
+  template <std::input_iterator Iterator>
+  Size(Iterator first, Iterator last) : Size() {
+    for (; first != last; ++first) push_back(static_cast<std::int64_t>(*first));
+  }
 
   Size(const Size& other) : extents_(other.extents_), size_(other.size_) {
     if (on_heap()) std::copy_n(other.data(), size_, extents_.there = new std::int64_t[std::bit_ceil(size_)]);

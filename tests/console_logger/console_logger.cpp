@@ -185,6 +185,7 @@ TEST_CASE("the console logger names each level as Python does") {
   REQUIRE(name_of(dcp::log_level::info) == "INFO");
   REQUIRE(name_of(dcp::log_level::warning) == "WARNING");
   REQUIRE(name_of(dcp::log_level::error) == "ERROR");
+  REQUIRE(name_of(static_cast<dcp::log_level>(4)) == "INFO");  // none of the levels
 }
 
 TEST_CASE("the console logger's time is the local time of the call") {

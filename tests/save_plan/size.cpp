@@ -153,13 +153,16 @@ TEST_CASE("Sizes are equal and ordered as their extents are") {
   REQUIRE(Size{} < Size{-1});
 }
 
-TEST_CASE("a Size is made of a list and of a count") {
+TEST_CASE("a Size is made of a list, of a count and of iterators") {
   REQUIRE(Size{}.empty());
   REQUIRE(Size{0}.size() == 1);
   REQUIRE(is_counted(Size{0, 1, 2, 3, 4, 5}, 6));
   REQUIRE(Size(3, 7) == Size{7, 7, 7});
   REQUIRE(Size(6, 7) == Size{7, 7, 7, 7, 7, 7});
   REQUIRE(Size(std::size_t{0}, 7).empty());
+  const std::vector<int> extents{0, 1, 2, 3, 4, 5};
+  REQUIRE(is_counted(Size(extents.begin(), extents.end()), 6));
+  REQUIRE(is_counted(Size(extents.begin(), extents.begin() + 3), 3));
 }
 
 TEST_CASE("a Size is made of any range of integers, and compares with it") {
