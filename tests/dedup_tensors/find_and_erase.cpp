@@ -102,6 +102,9 @@ TEST_CASE("a decision is a value: equal ones compare equal, a copy stands for it
   REQUIRE_FALSE(copy == dcp::find_duplicates(plans_of({"a b c", "b x a", "z", "c c y x"})));
   REQUIRE_FALSE(copy == dcp::find_duplicates(plans_of({"a b c", "b x a", "", "c c y x", ""})));
   REQUIRE_FALSE(copy == dcp::duplicates());
+  REQUIRE(dcp::find_duplicates(plans_of({"a", "b"})) == dcp::find_duplicates(plans_of({"x", "y"})));
+  REQUIRE_FALSE(dcp::find_duplicates(plans_of({"a b", "c"})) == dcp::find_duplicates(plans_of({"a", "c"})));
+  REQUIRE_FALSE(dcp::find_duplicates(plans_of({"a", "c"})) == dcp::find_duplicates(plans_of({"a b", "c"})));
 }
 
 TEST_CASE("finding and erasing together are dedup_tensors") {

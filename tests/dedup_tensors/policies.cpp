@@ -103,6 +103,59 @@ TEST_CASE("shared indices are made by hand for the test of a policy") {
   REQUIRE_FALSE(dcp::shared_indices(1, false).bytes_known());
 }
 
+TEST_CASE("a policy sees the shared indices, in the order in which they first occur") {
+  const std::vector<sized_plan> plans{{{{"own", 3}, {"a", 10}, {"b", {}}}},
+                                      {{{"c", 5}, {"b", {}}, {"a", 10}, {"own 1", 7}, {"own 1", 7}}},
+                                      {{{"c", 5}, {"b", {}}}}};
+  const shown result = shown_of(plans);
+  REQUIRE(result.calls == 1);
+  REQUIRE(result.bytes_known);
+  REQUIRE(result.indices ==
+          std::vector<shown_index>{{10, {0, 1}, {0, 1}}, {0, {0, 1, 2}, {0, 2}}, {5, {1, 2}, {1, 0}}});
+  REQUIRE(result.own_bytes == std::vector<std::uint64_t>{3, 7, 0});
+  const auto choice = [](const dcp::shared_indices&) { return keepers{1, 0, 2}; };
+  REQUIRE(keys_of(dcp::dedup_tensors(plans, {.keep = choice})) == lines{"own b", "a own 1", "c"});
+}
+
+TEST_CASE("a policy is told where the items' type does not tell their bytes") {
+  REQUIRE_FALSE(shown_of(plans_of({"a", "a"})).bytes_known);
+}
+
+TEST_CASE("the kept item is the first of its index in the plan that a policy chose") {
+  const auto found = dcp::find_duplicates(plans_of({"a b", "b x a a"}), {.keep = test::keep_last});
+  REQUIRE(std::vector(found.in(0).begin(), found.in(0).end()) == std::vector<dcp::duplicate>{{0, 1, 2}, {1, 1, 0}});
+  REQUIRE(std::vector(found.in(1).begin(), found.in(1).end()) == std::vector<dcp::duplicate>{{3, 1, 2}});
+}
+
+TEST_CASE("what a policy throws reaches the caller, and nothing is changed") {
+  const auto throwing = [](const dcp::shared_indices&) -> keepers { throw std::domain_error("no choice"); };
+  auto plans = plans_of({"a b", "b c"});
+  const auto before = plans;
+  REQUIRE_THROWS_AS(dcp::dedup_tensors(std::move(plans), {.keep = throwing}), std::domain_error);
+  REQUIRE(plans == before);
+}
+
+TEST_CASE("keep::first is the empty policy") {
+  REQUIRE_FALSE(dcp::keep_policy());
+  REQUIRE_FALSE(dcp::keep_policy(dcp::keep::first));
+  REQUIRE(dcp::keep_policy(test::keep_last));
+  REQUIRE(keys_of(dcp::dedup_tensors(plans_of({"a b", "b c"}), {.keep = dcp::keep::first})) == lines{"a b", "c"});
+}
+
+TEST_CASE("a plan's own bytes are counted up to 2^64 - 1, and refused from there on") {
+  dcp::shared_indices shared(1);
+  shared.add_own_bytes(0, ~std::uint64_t{0} - 5);
+  shared.add_own_bytes(0, 5);
+  REQUIRE(shared.own_bytes(0) == ~std::uint64_t{0});
+  REQUIRE_THROWS_AS(shared.add_own_bytes(0, 1), std::overflow_error);
+  REQUIRE(shared.own_bytes(0) == ~std::uint64_t{0});
+}
+
+TEST_CASE("by the same policy, deduplicating twice changes nothing") {
+  const auto once = dcp::dedup_tensors(plans_of({"a b c", "b x", "c a"}), {.keep = test::keep_last});
+  REQUIRE(dcp::dedup_tensors(once, {.keep = test::keep_last}) == once);
+}
+
 TEST_CASE("the first item of a shared index is the one that keep::first keeps") {
   const std::vector<sized_plan> plans{
       {{{"a", 0}, {"b", 2}}}, {{{"c", 3}, {"a", 0}, {"a", 5}, {"a", 7}}}, {{{"b", 9}, {"c", {}}, {"a", 6}}}};
