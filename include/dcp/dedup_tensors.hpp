@@ -365,9 +365,8 @@ template <class Plans>
 
 // ============================================================================================= the machinery
 //
-// In the order in which data flows: the range of `in(plan)`; what an index is; reading your types; what types must be; an index as text; the
-// plans' items; the search and its table; the choice of keepers; checking; erasing; the log's text; all in turn. Calls
-// that name no object are qualified, so that no function of a caller's namespace is taken for one of ours.
+// In the order in which data flows. Calls that name no object are qualified, so that no function of a caller's namespace
+// is taken for one of ours.
 
 class duplicates::redundant_items {
  public:
