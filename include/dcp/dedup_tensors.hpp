@@ -915,12 +915,14 @@ consteval bool check_returnable() {
     static_assert(always_false<Plans>,
                   "dcp: the plans are const or not owned by their container: pass a container that owns them, such as "
                   "std::vector<Plan>, and no span, view, array or initializer_list; or call erase_duplicates");
-  else if constexpr (!detail::check_changeable<Plans>()) return false;
-  else if constexpr (copies && !(copyable<Plans> && copies_items<Plans>))
-    static_assert(always_false<Plans>,
-                  "dcp: the plans cannot be copied, or a copy would share their items: pass them by std::move, or let "
-                  "`items` return a const reference, to const items, for a const plan");
-  else return true;
+  else if constexpr (detail::check_changeable<Plans>()) {
+    if constexpr (copies && !(copyable<Plans> && copies_items<Plans>))
+      static_assert(
+          always_false<Plans>,
+          "dcp: the plans or their items cannot be copied, or a copy would share the items: pass the plans by "
+          "std::move, or let `items` return a const reference, to const items, for a const plan");
+    else return true;
+  }
   return false;
 }
 

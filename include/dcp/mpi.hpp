@@ -175,13 +175,17 @@ constexpr int choose_by(std::uint64_t hash, int count) {
 // ---------------------------------------------------------------------------------------- keys and data as bytes
 
 struct append_key_question : question_to<write_item_traits> {
-  static constexpr auto call(auto& on, auto&... of) -> decltype(on.append_key(of...), true) {
+  static constexpr auto call(auto& on, auto&... of) -> decltype(on.append_key(of...), true)
+    requires(!requires { on.append_key(std::move(of)...); })  // it takes the bytes by value: they would be lost
+  {
     return on.append_key(of...), true;
   }
   static constexpr auto member(auto& of) -> decltype((of.append_key)) { return (of.append_key); }
 };
 struct append_data_question : question_to<write_item_traits> {
-  static constexpr auto call(auto& on, auto&... of) -> decltype(on.append_data(of...), true) {
+  static constexpr auto call(auto& on, auto&... of) -> decltype(on.append_data(of...), true)
+    requires(!requires { on.append_data(std::move(of)...); })  // it takes the bytes by value: they would be lost
+  {
     return on.append_data(of...), true;
   }
   static constexpr auto member(auto& of) -> decltype((of.append_data)) { return (of.append_data); }

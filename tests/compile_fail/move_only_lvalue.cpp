@@ -1,4 +1,4 @@
-// dcp: the plans cannot be copied, or a copy would share their items
+// dcp: the plans or their items cannot be copied, or a copy would share the items
 #include <dcp/dedup_tensors.hpp>
 
 #include <memory>
