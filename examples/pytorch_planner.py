@@ -33,9 +33,9 @@ class DedupSavePlans:
 
     def __init__(self, *args, keep="balanced", tolerance=0.01, check=False, library=LIBRARY, **kwargs):
         super().__init__(*args, **kwargs)
-        if keep not in ("balanced", "first"):
-            raise ValueError(f'keep is "balanced" or "first", not {keep!r}')
-        self._dedup_settings = (str(library), keep == "balanced", float(tolerance), check)
+        if keep not in ("balanced", "first") or not 0 <= float(tolerance) < float("inf"):
+            raise ValueError(f'keep is "balanced" or "first", a tolerance from 0 up: not {keep!r}, {tolerance!r}')
+        self._dedup_settings = (str(library), keep == "balanced", float(tolerance), bool(check))
         _load(str(library))  # an error now, not when hours of training are to be saved
 
     def create_global_plan(self, all_plans):

@@ -439,10 +439,10 @@ template <class Exception>
 // an index shows in the log, and what of it travels between ranks, follows the same division.
 
 template <class Optional>
-concept optional_like = requires(const Optional& value) {
+concept optional_like = !requires(const Optional& value) { value.error(); } && requires(const Optional& value) {
   { value.has_value() } -> std::same_as<bool>;
   *value;
-};
+};  // (not a std::expected, of which an error is a part)
 
 template <class... Types>
 struct type_list {};
@@ -777,7 +777,7 @@ template <class Plans, class Items = items_of<Plans>>
 concept copyable =
     std::is_copy_constructible_v<Plans> && std::is_copy_constructible_v<plan_of<Plans>> &&
     std::is_copy_constructible_v<Items> && std::is_copy_constructible_v<std::ranges::range_value_t<Items>>;
-// Not, if a copy of a const plan may refer to the same items.
+// False if a copy of a plan may refer to the items of the original.
 template <class Plans>
 concept copies_items = !changeable<items_result<Plans>> && std::is_const_v<element_of<const items_of<Plans>>>;
 
@@ -790,13 +790,9 @@ consteval bool has_bare_text() {
 }
 // An index that is returned by value is made anew each time it is looked at, so it must own nothing.
 template <class Result>
-constexpr bool owns_nothing = std::is_lvalue_reference_v<Result> || std::is_trivially_copyable_v<Result>;
-template <class First, class Second>
-inline constexpr bool owns_nothing<std::pair<First, Second>> = owns_nothing<First> && owns_nothing<Second>;
-template <class... Parts>
-inline constexpr bool owns_nothing<std::tuple<Parts...>> = (owns_nothing<Parts> && ...);
+constexpr bool owns_nothing = std::is_lvalue_reference_v<Result> || std::is_trivially_destructible_v<Result>;
 
-// The index of a map's entry is the key, though the value has an index of another type.
+// True for a map's entry whose key and value both could be the index, and whose trait does not say which.
 template <class Reader, class Entry = typename Reader::entry>
 concept ambiguous_index = Reader::is_entry && !answered_by_trait<index_question, Entry> && !requires(Entry& entry) {
   requires std::same_as<std::remove_cvref_t<decltype(entry.first)>, typename Reader::index_type>;
@@ -852,7 +848,8 @@ consteval bool check_items() {
     static_assert(always_false<Reader>,
                   "dcp: an index that owns memory is returned by value, and made anew at every look: return a "
                   "reference into the item, a view such as std::string_view, or a std::tie of parts");
-  else if constexpr (detail::has_bare_text<typename Reader::index_type>())
+  else if constexpr (!Reader::template has_trait<equal_question> &&
+                     detail::has_bare_text<typename Reader::index_type>())
     static_assert(always_false<Reader>,
                   "dcp: an index is a pointer to characters, which is compared by its address: return a "
                   "std::string_view");

@@ -136,6 +136,22 @@ TEST_CASE("an index may be one of several types") {
   require_told_apart<std::variant<int, std::string>>({1, 2, "1", "2"});
 }
 
+struct item_with_a_place {
+  std::string name;
+  std::optional<std::pair<std::int64_t, std::int64_t>> place;
+  // No pair can be assigned trivially, and so no optional of one is copied trivially. It owns nothing all the same.
+  [[nodiscard]] std::tuple<std::string_view, std::optional<std::pair<std::int64_t, std::int64_t>>> index() const {
+    return {name, place};
+  }
+};
+
+TEST_CASE("parts that own nothing may be returned by value") {
+  std::vector<std::vector<item_with_a_place>> plans(2, {{"a", {{0, 1}}}, {"a", {{0, 2}}}, {"a", {}}});
+  plans = dcp::dedup_tensors(std::move(plans));
+  REQUIRE(plans[0].size() == 3);
+  REQUIRE(plans[1].empty());
+}
+
 TEST_CASE("an optional that is a range as well, as in C++26, is an optional") {
   require_told_apart<std::pair<int, ranged_optional>>({{1, {}}, {1, {1}}, {1, {2}}, {2, {}}});
 }

@@ -204,8 +204,13 @@ class PlannerTest(unittest.TestCase):
             Planner().create_global_plan(plans)
 
     def test_an_unknown_policy_is_refused(self):
-        with self.assertRaisesRegex(ValueError, """keep is "balanced" or "first", not 'smallest'"""):
+        with self.assertRaisesRegex(ValueError, """keep is "balanced" or "first".* not 'smallest'"""):
             Planner(keep="smallest")
+
+    def test_a_tolerance_that_cannot_be_is_refused_before_the_job_trains(self):
+        for tolerance in (-1, "nan", float("inf")):
+            with self.assertRaisesRegex(ValueError, "tolerance"):
+                Planner(tolerance=tolerance)
 
     def test_a_planner_can_be_sent_to_another_process(self):
         self.assertIsInstance(pickle.loads(pickle.dumps(Planner())), Planner)
