@@ -1246,10 +1246,9 @@ class duplicate_search {
   void follow_replica(item_place& place, std::size_t end) {
     if (expected_ >= end) return;
     const std::size_t most = (std::min)(std::size_t{items_.size(place.plan) - place.position}, end - expected_);
-    const std::uint32_t* ids = found_.ids_.data() + expected_;
-    const std::uint32_t* const last = ids + most;
+    const std::uint32_t* const ids = found_.ids_.data() + expected_;
     item_place next = place;
-    while (ids != last && items_.same_index(next, found_.kept_[*ids])) ++ids, ++next.position;
+    for (std::size_t i = 0; i != most && items_.same_index(next, found_.kept_[ids[i]]); ++i) ++next.position;
     for (; place.position != next.position; ++place.position) record_known(place, found_.ids_[expected_++]);
   }
 
